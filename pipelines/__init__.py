@@ -1,0 +1,1 @@
+"""The user's jobs, composed from the library in `effect`."""
