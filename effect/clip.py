@@ -1,0 +1,28 @@
+"""The effect as a moviepy clip, to be cut, composed and given sound like any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.scene import Scene
+from effect.timeline import Timeline
+
+if TYPE_CHECKING:
+    from moviepy import VideoClip
+
+
+def vanish_clip(scene: Scene, timeline: Timeline) -> VideoClip:
+    """A moviepy VideoClip that shows each frame of the timeline for exactly one frame's time."""
+    from moviepy import VideoClip
+
+    from effect.compositor import frame_at
+
+    def frame_function(seconds: float) -> NDArray[np.uint8]:
+        index = int(seconds * timeline.fps + 1e-6)  # moviepy's times are floats that may fall just short of a frame
+        return frame_at(scene, timeline, min(max(index, 0), timeline.frame_count - 1))
+
+    clip = VideoClip(frame_function=frame_function, duration=float(timeline.frame_count / timeline.fps))
+    return clip.with_fps(float(timeline.fps))

@@ -1,0 +1,36 @@
+"""What one clip is made of, at the size of its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Four pictures of one output frame's size (H, W).
+
+    photo:      RGB uint8 (H, W, 3), the photo as given
+    plate:      RGB uint8 (H, W, 3), the background without the person
+    foreground: RGB uint8 (H, W, 3), the person's own colours, free of the old background in soft edges
+    alpha:      float32 (H, W) in 0-1, how much of each pixel is the person
+    """
+
+    photo: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    foreground: NDArray[np.uint8]
+    alpha: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        shape = self.alpha.shape
+        for name in ("photo", "plate", "foreground"):
+            picture = getattr(self, name)
+            if picture.shape != (*shape, 3) or picture.dtype != np.uint8:
+                raise ValueError(f"{name} is {picture.dtype} {picture.shape}, the alpha is {shape}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames in pixels."""
+        return self.photo.shape[1], self.photo.shape[0]

@@ -1,0 +1,192 @@
+"""Frames to a file: H.264, yuv420p, BT.709, constant frame rate. The one place that knows ffmpeg."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import IO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.errors import UserError
+from effect.output import completed_file
+
+VIDEO_ENDINGS = (".mp4", ".mov")
+MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
+MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 0.1, 300.0
+MIN_SIDE_PX, MAX_SIDE_PX = 32, 4096  # every H.264 decoder in use takes 4096
+_QUALITY = {"vcodec": "libx264", "preset": "veryfast", "crf": 17}
+_FRAMES_AHEAD = 4  # enough to keep the encoder busy, few enough to stay small in memory
+
+# ITU-R BT.709-6, section 3: luma from R, G, B; 8-bit studio range puts luma in 16-235, chroma in 16-240.
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+_BLUE_DIFFERENCE = (np.array([0, 0, 1]) - _LUMA) / (2 * (1 - _LUMA[2]))
+_RED_DIFFERENCE = (np.array([1, 0, 0]) - _LUMA) / (2 * (1 - _LUMA[0]))
+_TO_LUMA = np.append(_LUMA * 219 / 255, 16).reshape(1, 4).astype(np.float32)
+_TO_CHROMA = np.array(
+    [np.append(_BLUE_DIFFERENCE * 224 / 255, 128), np.append(_RED_DIFFERENCE * 224 / 255, 128)], np.float32
+)
+
+
+def write_video(
+    frames: Iterable[NDArray[np.uint8]],
+    path: Path,
+    size: tuple[int, int],
+    fps: Fraction,
+    frame_count: int,
+    force: bool = False,
+    threads: int = 0,
+) -> None:
+    """Encode exactly `frame_count` RGB uint8 (H, W, 3) frames of `size` (even width, even height) to `path`.
+
+    `threads` limits the encoder (0: all cores). The file appears under its name only when it is complete; whatever
+    goes wrong (also in `frames`, also Ctrl-C) leaves nothing behind. Raises UserError when ffmpeg is missing or
+    fails, ValueError when the frames are not as announced.
+    """
+    if size[0] % 2 or size[1] % 2:
+        raise ValueError(f"yuv420p needs even sizes, not {size[0]}x{size[1]}")
+    with completed_file(path, force) as part:
+        with _Encoder(part, path.suffix.lower(), size, fps, threads) as encoder:
+            for frame in frames:
+                encoder.put(frame)
+            encoded = encoder.finish()
+        if encoded != frame_count:
+            raise ValueError(f"{encoded} frames encoded, {frame_count} announced")
+
+
+def yuv420_bt709(rgb: NDArray[np.uint8]) -> bytes:
+    """RGB uint8 (H, W, 3), even sizes, as planar 4:2:0 studio-range BT.709 bytes: Y, then U, then V.
+
+    A chroma sample is the mean of its four pixels, so it sits in their centre; the stream is tagged accordingly.
+    """
+    height, width = rgb.shape[:2]
+    luma = cv2.transform(rgb, _TO_LUMA)
+    quartered = cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    blue, red = cv2.split(cv2.transform(quartered, _TO_CHROMA))
+    return luma.tobytes() + blue.tobytes() + red.tobytes()
+
+
+def is_complete_clip(path: Path) -> bool:
+    """Whether an MP4/MOV file holds its index and is as long as its boxes say: false for a cut-off file."""
+    end, found = 0, set()
+    with path.open("rb") as stream:
+        file_size = stream.seek(0, 2)
+        while end < file_size:
+            stream.seek(end)
+            header = stream.read(16)
+            box_size = int.from_bytes(header[:4], "big")
+            if box_size == 1:
+                box_size = int.from_bytes(header[8:16], "big")
+            if box_size < 8:
+                return False
+            found.add(header[4:8])
+            end += box_size
+    return end == file_size and {b"moov", b"mdat"} <= found
+
+
+class _Encoder:
+    """A running ffmpeg, fed by a thread of its own so that drawing and converting overlap with encoding."""
+
+    def __init__(self, part: Path, ending: str, size: tuple[int, int], fps: Fraction, threads: int) -> None:
+        self._shape = (size[1], size[0], 3)
+        self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(_FRAMES_AHEAD)
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        self._progress: IO[bytes] = tempfile.TemporaryFile()
+        self._process = _start(_command(part, ending, size, fps, threads), self._progress, self._stderr)
+        self._pipe_error: OSError | None = None
+        self._feeder = threading.Thread(target=self._feed, name="feed-ffmpeg", daemon=True)
+
+    def __enter__(self) -> _Encoder:
+        self._feeder.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._feeder.is_alive():
+            self._put(None)
+        self._feeder.join()
+        self._stderr.close()
+        self._progress.close()
+
+    def put(self, frame: NDArray[np.uint8]) -> None:
+        """Queue one frame; waits while the encoder is behind."""
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"frame is {frame.dtype} {frame.shape}, the clip is uint8 {self._shape}")
+        self._put(frame)
+        if self._pipe_error:
+            self._raise_failure()
+
+    def finish(self) -> int:
+        """Wait until everything is on disk; the number of frames that ffmpeg encoded."""
+        self._put(None)
+        self._feeder.join()
+        if self._process.wait() != 0 or self._pipe_error:
+            self._raise_failure()
+        self._progress.seek(0)
+        counts = [line for line in self._progress.read().splitlines() if line.startswith(b"frame=")]
+        return int(counts[-1].removeprefix(b"frame=")) if counts else 0
+
+    def _put(self, frame: NDArray[np.uint8] | None) -> None:
+        while self._feeder.is_alive():
+            try:
+                return self._queue.put(frame, timeout=0.1)
+            except queue.Full:
+                pass
+
+    def _feed(self) -> None:
+        assert self._process.stdin
+        try:
+            while (frame := self._queue.get()) is not None:
+                self._process.stdin.write(yuv420_bt709(frame))
+            self._process.stdin.close()
+        except OSError as error:  # ffmpeg is gone; its own last words tell why
+            self._pipe_error = error
+
+    def _raise_failure(self) -> None:
+        code = self._process.wait()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        reason = " ... ".join(dict.fromkeys(lines[:1] + lines[-1:]))  # the cause comes first, the outcome last
+        raise UserError(f"ffmpeg failed with code {code}: {reason or 'it gave no reason'}")
+
+
+def _command(part: Path, ending: str, size: tuple[int, int], fps: Fraction, threads: int) -> list[str]:
+    """The ffmpeg call; raw BT.709 frames in, nothing left for ffmpeg to convert."""
+    import ffmpeg  # not at the top: whoever only looks at a picture needs no encoder
+    import imageio_ffmpeg
+
+    try:
+        executable = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise UserError("ffmpeg not found: run `pip install imageio-ffmpeg`, or set IMAGEIO_FFMPEG_EXE") from error
+    rate = f"{fps.numerator}/{fps.denominator}"
+    colours = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
+    raw = ffmpeg.input(
+        "pipe:", format="rawvideo", pix_fmt="yuv420p", video_size=size, framerate=rate, **colours
+    )
+    encoded = raw.output(
+        f"file:{part.resolve()}",  # the prefix keeps ffmpeg from reading a protocol into an odd folder name
+        **{"format": ending.removeprefix("."), "pix_fmt": "yuv420p", "r": rate, "movflags": "+faststart"},
+        **{"chroma_sample_location": "center", "threads": threads},
+        **_QUALITY,
+        **colours,
+    )
+    quiet = encoded.global_args("-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
+    return quiet.overwrite_output().compile(cmd=executable)
+
+
+def _start(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        # A process group of its own: Ctrl-C must reach us first, or ffmpeg would finish a clip that is too short.
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, process_group=0)
+    except OSError as error:
+        raise UserError(f"cannot start {command[0]} ({error.strerror}): reinstall imageio-ffmpeg") from error
