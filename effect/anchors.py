@@ -1,0 +1,131 @@
+"""Anchors: the points of the person that butterflies peel off from, how big each is, and its colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.dissolve import Dissolve
+from effect.preset import Preset
+from effect.scene import Scene
+
+MAP_PX = 320  # longer side of the reduced matte on which sizes and spacing are judged
+CANDIDATES = 14  # tries per point; more makes the spacing more even
+USUAL_PERSON = 0.22  # share of the frame at which a preset's `size` holds as written
+WING_AREA = 1.7  # flat wings of a butterfly, in squares of its forewing's length
+COVER = 1.9  # wing area over the person's area; beating wings show about half of it
+FEWEST, MOST = 14, 420  # what "auto" may choose
+HEAD_SHARE = 0.24  # top part of a person treated as head
+TAKE_OFF_JITTER_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """One entry per butterfly. Arrays of n; tint is float32 (n, 3), RGB 0-1."""
+
+    x_px: NDArray[np.float64]
+    y_px: NDArray[np.float64]
+    size_px: NDArray[np.float64]
+    take_off_seconds: NDArray[np.float64]
+    tint: NDArray[np.float32]
+
+
+def plant_anchors(scene: Scene, dissolve: Dissolve, preset: Preset, generator: np.random.Generator) -> Anchors:
+    """Spread butterflies evenly over the person: smaller and closer at the head, on hands and thin parts."""
+    height, width = scene.alpha.shape
+    scale = min(1.0, MAP_PX / max(height, width))
+    reduced = (max(1, round(width * scale)), max(1, round(height * scale)))
+    matte = cv2.resize(scene.alpha, reduced, interpolation=cv2.INTER_AREA)
+    person = np.where(matte >= 0.5, matte, 0)
+    usual_px = preset.size * height * _person_factor(float(person.mean()))
+    sizes = usual_px * _local_size(person, usual_px * scale)
+    count = _count(person, sizes, scale, preset)
+    if not person.any():
+        count = 0
+
+    rows, columns = _blue_noise(person, sizes * scale, count, generator)
+    x_px = np.clip((columns + generator.random(count)) / matte.shape[1] * width, 0, width - 1)
+    y_px = np.clip((rows + generator.random(count)) / matte.shape[0] * height, 0, height - 1)
+    spread = np.exp(preset.size_spread * np.clip(generator.standard_normal(count), -2, 2))
+    return Anchors(
+        x_px=x_px,
+        y_px=y_px,
+        size_px=sizes[rows, columns] * spread,
+        take_off_seconds=_take_off(x_px, y_px, dissolve, preset, generator),
+        tint=_tint(scene, x_px, y_px, usual_px),
+    )
+
+
+def _person_factor(share: float) -> float:
+    """Small people get smaller butterflies, so that they still dissolve into many."""
+    return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.4, 1.15))
+
+
+def _local_size(person: NDArray[np.float32], usual_px: float) -> NDArray[np.float32]:
+    """Size factor (about 0.5 to 1) for every pixel of the reduced matte."""
+    depth = cv2.distanceTransform((person > 0).astype(np.uint8), cv2.DIST_L2, 5)
+    reach = 2 * max(1, round(usual_px)) + 1
+    thickness = cv2.dilate(depth, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    factor = np.clip(thickness / max(1.25 * usual_px, 1e-6), 0.5, 1)
+    labels = cv2.connectedComponentsWithStats((person > 0).astype(np.uint8), connectivity=8)
+    for label in range(1, labels[0]):
+        top, tall = labels[2][label, cv2.CC_STAT_TOP], labels[2][label, cv2.CC_STAT_HEIGHT]
+        below_top = (np.arange(person.shape[0]) - top) / max(tall, 1)
+        head = np.clip(0.74 + 0.26 * (below_top - HEAD_SHARE) / (HEAD_SHARE / 2), 0.74, 1)
+        factor = np.where(labels[1] == label, factor * head[:, None], factor)
+    return factor.astype(np.float32)
+
+
+def _count(person: NDArray[np.float32], sizes: NDArray[np.float32], scale: float, preset: Preset) -> int:
+    if preset.butterflies != "auto":
+        return int(preset.butterflies)
+    wanted = float((person / (WING_AREA * np.square(sizes * scale))).sum())
+    return int(np.clip(round(preset.density * COVER * wanted), min(FEWEST, FEWEST * preset.density), MOST))
+
+
+def _blue_noise(
+    person: NDArray[np.float32], sizes: NDArray[np.float32], count: int, generator: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of `count` points: each is the candidate farthest from its neighbours, in their sizes.
+
+    Mitchell, "Spectrally optimal sampling for distribution ray tracing" (1991), section 4, with local spacing.
+    """
+    rows, columns = np.nonzero(person)
+    chance = np.cumsum(1 / np.square(sizes[rows, columns]), dtype=np.float64)
+    drawn = generator.random((count, CANDIDATES))
+    chosen = np.zeros(count, np.intp)
+    for point in range(count):
+        candidates = np.searchsorted(chance, drawn[point] * chance[-1])
+        candidates = np.minimum(candidates, len(rows) - 1)
+        placed = chosen[:point]
+        down = rows[candidates, None] - rows[placed]
+        across = columns[candidates, None] - columns[placed]
+        room = sizes[rows, columns][candidates, None] + sizes[rows, columns][placed] if point else 1
+        nearest = ((down**2 + across**2) / np.square(room)).min(axis=1) if point else drawn[point]
+        chosen[point] = candidates[np.argmax(nearest)]
+    return rows[chosen], columns[chosen]
+
+
+def _take_off(
+    x_px: NDArray[np.float64], y_px: NDArray[np.float64], dissolve: Dissolve, preset: Preset,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    height, width = dissolve.arrival_seconds.shape
+    rows = np.clip(y_px.astype(int) - dissolve.top, 0, height - 1)
+    columns = np.clip(x_px.astype(int) - dissolve.left, 0, width - 1)
+    jitter = TAKE_OFF_JITTER_SECONDS * generator.standard_normal(len(x_px))
+    return np.maximum(dissolve.arrival_seconds[rows, columns] + jitter, preset.still_before_seconds)
+
+
+def _tint(scene: Scene, x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float) -> NDArray[np.float32]:
+    """Mean colour of the person's patch around each anchor, counting only what is the person's."""
+    reach = max(1, round(size_px / 2))
+    tint = np.zeros((len(x_px), 3), np.float32)
+    for index, (x, y) in enumerate(zip(x_px.astype(int), y_px.astype(int))):
+        patch = slice(max(y - reach, 0), y + reach + 1, 2), slice(max(x - reach, 0), x + reach + 1, 2)
+        weight = scene.alpha[patch].astype(np.float64) + 1e-6
+        tint[index] = np.tensordot(weight, scene.foreground[patch].astype(np.float64), 2) / weight.sum() / 255
+    return np.round(tint * 1024) / 1024

@@ -1,0 +1,218 @@
+"""Where the butterflies fly: seeded paths from their anchors to somewhere out of sight.
+
+World units: the frame's height is 1, x to the right, y up, z toward the camera, seconds. Steering follows
+Reynolds, "Steering behaviors for autonomous characters" (1999): a wanted velocity, approached with a lag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.preset import Preset
+
+Array = NDArray[np.float64]
+
+STEPS_PER_SECOND = 60  # of the simulation; fixed, so that a clip flies the same way at every fps
+CAMERA_DISTANCE = 2.6
+STEERING_SECONDS = 0.30
+CRUISE = (0.20, 0.38)  # frame heights a second
+WAVES = 24  # of the curl noise
+WAVELENGTHS = (0.25, 0.95)  # frame heights
+CLOSING_SECONDS = 0.5  # a butterfly still in the air at the end shrinks away in this time
+OFF_FRAME_SIZES = 1.8  # forewing lengths from its centre at which a butterfly is surely out of the picture
+
+
+@dataclass(frozen=True)
+class Flight:
+    """Paths of n butterflies over k steps, in the order of departure (a reversed clip plays them backward).
+
+    `position` (k, n, 3) world; `presence` (k, n) 1 while in the air, 0 once gone.
+    """
+
+    position: Array
+    presence: Array
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What one butterfly wants, (n,) or (n, 3): fixed for its whole life."""
+
+    speed: Array
+    swirl: Array
+    depth: Array
+    exit_heading: Array
+    clear_seconds: Array
+
+
+class CurlNoise:
+    """Divergence-free gusts: the curl of a sum of random plane waves.
+
+    After Bridson et al., "Curl-noise for procedural fluid flow" (2007), section 2.
+    """
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        direction = _unit(generator.standard_normal((WAVES, 3)))
+        self.wave = direction * (2 * np.pi / generator.uniform(*WAVELENGTHS, (WAVES, 1)))
+        self.push = np.cross(direction, generator.standard_normal((WAVES, 3))) / np.sqrt(WAVES / 2)
+        self.beat = generator.uniform(-1.6, 1.6, WAVES)
+        self.phase = generator.uniform(0, 2 * np.pi, WAVES)
+
+    def __call__(self, position: Array, seconds: float) -> Array:
+        return np.cos(position @ self.wave.T + self.beat * seconds + self.phase) @ self.push
+
+
+def fly(
+    start: Array, size: Array, take_off_seconds: Array, clear_seconds: float, aspect: float, steps: int,
+    preset: Preset, generator: np.random.Generator,
+) -> Flight:
+    """Fly butterflies from `start` (n, 2) world until all are gone at `clear_seconds`.
+
+    `size` (n,) forewing length in frame heights; `aspect` frame width over height.
+    """
+    drift = _drift(start, take_off_seconds, clear_seconds, aspect, preset, generator)
+    position = _integrate(start, size, take_off_seconds, drift, aspect, steps, preset, generator)
+    seconds = np.arange(steps)[:, None] / STEPS_PER_SECOND
+    outside = off_frame(position, size, aspect) & (seconds > take_off_seconds)
+    never_back = np.logical_or.accumulate(outside, axis=0)
+    closing = smooth((clear_seconds - seconds) / CLOSING_SECONDS)
+    fading = _lost_in_the_distance(position, drift, seconds)
+    return Flight(position, np.where(never_back, 0.0, closing * fading))
+
+
+def perspective(depth: Array) -> Array:
+    """Size on screen relative to the photo's plane."""
+    return CAMERA_DISTANCE / (CAMERA_DISTANCE - np.clip(depth, -40.0, 1.9))
+
+
+def on_screen(position: Array, aspect: float) -> Array:
+    """World (..., 3) to screen (..., 2), still in frame heights with y up. Distance pulls toward the sky."""
+    vanishing = np.array([aspect / 2, 0.62])
+    return vanishing + (position[..., :2] - vanishing) * perspective(position[..., 2])[..., None]
+
+
+def off_frame(position: Array, size: Array, aspect: float) -> NDArray[np.bool_]:
+    screen = on_screen(position, aspect)
+    margin = OFF_FRAME_SIZES * size * perspective(position[..., 2])
+    beyond_side = np.abs(screen[..., 0] - aspect / 2) > aspect / 2 + margin
+    return beyond_side | (np.abs(screen[..., 1] - 0.5) > 0.5 + margin)
+
+
+def smooth(value: Array) -> Array:
+    """Smoothstep of a value clipped to 0-1."""
+    value = np.clip(value, 0.0, 1.0)
+    return value * value * (3 - 2 * value)
+
+
+def _drift(
+    start: Array, take_off: Array, clear_seconds: float, aspect: float, preset: Preset,
+    generator: np.random.Generator,
+) -> Drift:
+    count = len(start)
+    kind = generator.random(count)
+    near, far = kind < preset.near_share, kind > 1 - preset.far_share
+    depth = generator.uniform(-0.5, 0.35, count)
+    depth = np.where(near, generator.uniform(0.5, 1.35, count), depth)
+    depth = np.where(far, -generator.uniform(5.0, 11.0, count), depth)
+
+    aside = (start[:, 0] - start[:, 0].mean()) / aspect if count else start[:, 0]
+    angle = np.pi / 2 - 1.5 * aside - 0.5 * np.sign(preset.wind) * min(abs(preset.wind), 1) * np.pi / 2
+    angle = angle + generator.normal(0, 0.65, count)
+    exit_heading = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
+
+    # Leaving in one rush at the deadline would look like a signal: each has a deadline of its own.
+    stay = generator.uniform(1.4, 3.4, count) / preset.speed
+    latest = clear_seconds - generator.uniform(0.0, 0.35, count) * np.maximum(clear_seconds - take_off, 0)
+    return Drift(
+        speed=generator.uniform(*CRUISE, count) * preset.speed,
+        swirl=generator.choice([-1.0, 1.0], count, p=[0.35, 0.65]),
+        depth=depth,
+        exit_heading=exit_heading,
+        clear_seconds=np.minimum(take_off + stay, latest),
+    )
+
+
+def _integrate(
+    start: Array, size: Array, take_off: Array, drift: Drift, aspect: float, steps: int, preset: Preset,
+    generator: np.random.Generator,
+) -> Array:
+    count = len(start)
+    gusts = CurlNoise(generator)
+    restless = _restlessness(steps, count, generator)
+    middle = start.mean(axis=0) if count else np.zeros(2)
+    wind = np.array([preset.wind, 0.0, 0.0])
+    position = np.concatenate([start, np.zeros((count, 1))], axis=1)
+    velocity = np.zeros_like(position)
+    path = np.empty((steps, count, 3))
+    step_seconds = 1 / STEPS_PER_SECOND
+    for step in range(steps):
+        path[step] = position
+        age = step * step_seconds - take_off
+        aloft = np.clip(age, 0, None)[:, None]
+        urge = (
+            _natural_urge(position, middle, aloft, drift)
+            + 1.15 * preset.wildness * gusts(position, step * step_seconds)
+            + 0.55 * preset.wildness * restless[step]
+        )
+        urge[:, 2] += 1.4 * (drift.depth - position[:, 2])
+        wanted = drift.speed[:, None] * (1 + 0.5 * np.exp(-aloft / 0.5)) * urge + wind
+        wanted = _hurry_out(wanted, position, size, drift, step * step_seconds, aspect)
+        velocity += np.where(age[:, None] > 0, (wanted - velocity) * (step_seconds / STEERING_SECONDS), 0)
+        position = position + velocity * step_seconds
+    return path
+
+
+def _natural_urge(position: Array, middle: Array, aloft: Array, drift: Drift) -> Array:
+    """Up at first, around the person, then away from them."""
+    across = position[:, :1] - middle[0]
+    deep = position[:, 2:]
+    around = np.concatenate([deep, np.zeros_like(deep), -across], axis=1)
+    around /= np.linalg.norm(around, axis=1, keepdims=True) + 0.08
+    away = np.concatenate([across, 0.25 * (position[:, 1:2] - middle[1]), np.zeros_like(deep)], axis=1)
+    away /= np.linalg.norm(away, axis=1, keepdims=True) + 0.15
+    urge = 0.55 * drift.swirl[:, None] * around + np.clip(aloft / 1.2, 0, 1) * away
+    urge[:, 1:2] += np.exp(-aloft / 1.1) + 0.16
+    return urge
+
+
+def _restlessness(steps: int, count: int, generator: np.random.Generator) -> Array:
+    """Ornstein-Uhlenbeck wandering (steps, n, 3) with saccades: sudden turns, about 0.9 a second."""
+    step_seconds = 1 / STEPS_PER_SECOND
+    shocks = 2.0 * np.sqrt(step_seconds) * generator.standard_normal((steps, count, 3))
+    turns = (generator.random((steps, count)) < 0.9 * step_seconds) * generator.standard_normal((steps, count))
+    shocks[..., 0] += 1.6 * turns
+    shocks[..., 1] += 0.5 * np.abs(turns) * generator.choice([-1.0, 1.0], (steps, count))
+    wander = np.zeros((steps, count, 3))
+    for step in range(1, steps):
+        wander[step] = wander[step - 1] * (1 - step_seconds / 0.35) + shocks[step]
+    return wander
+
+
+def _hurry_out(wanted: Array, position: Array, size: Array, drift: Drift, seconds: float, aspect: float) -> Array:
+    """Turn toward the way out, and faster, the more the time left falls short at a cruising speed."""
+    zoom = perspective(position[:, 2])
+    screen = on_screen(position, aspect)
+    margin = OFF_FRAME_SIZES * size * zoom
+    heading = drift.exit_heading[:, :2]
+    to_side = np.where(heading[:, 0] > 0, aspect - screen[:, 0], screen[:, 0]) + margin
+    to_end = np.where(heading[:, 1] > 0, 1 - screen[:, 1], screen[:, 1]) + margin
+    path = np.minimum(to_side / (np.abs(heading[:, 0]) + 1e-3), to_end / (np.abs(heading[:, 1]) + 1e-3))
+    needed = np.clip(path, 0, None) / zoom / np.maximum(drift.clear_seconds - seconds, 0.2)
+    needed = np.where(drift.depth < -2, 0.0, np.minimum(needed, 4.0))
+    urgency = smooth((needed - 0.6 * drift.speed) / drift.speed)[:, None]
+    out = drift.exit_heading * np.maximum(1.15 * needed, drift.speed)[:, None]
+    return wanted * (1 - urgency) + (out + 0.35 * wanted) * urgency
+
+
+def _lost_in_the_distance(position: Array, drift: Drift, seconds: Array) -> Array:
+    """Butterflies that fly into the depth dissolve in the haze when they are small."""
+    zoom = perspective(position[..., 2])
+    hazy = smooth((zoom - 0.16) / 0.16)
+    in_time = smooth((drift.clear_seconds + 0.8 - seconds) / 0.8)
+    return np.where(drift.depth < -2, hazy * in_time, 1.0)
+
+
+def _unit(vectors: Array) -> Array:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

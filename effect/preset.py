@@ -1,0 +1,235 @@
+"""Presets: every timing and taste of a clip, named, with units, checked before anything is rendered."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from effect.errors import UserError
+
+DEFAULT_PRESET = "classic"
+PRESET_FOLDER = Path(__file__).parent / "presets"
+DIRECTIONS = {"right": 0.0, "up": 90.0, "left": 180.0, "down": 270.0}  # degrees, counter-clockwise
+RADIAL_DIRECTIONS = ("center-out", "center-in")
+EASINGS = ("linear", "ease-in", "ease-out", "ease-in-out")
+LONGEST_SECONDS = 600.0
+MOST_BUTTERFLIES = 2000
+
+
+def _number(lowest: float, highest: float, default: float) -> Any:
+    return dataclasses.field(default=default, metadata={"read": _read_number, "range": (lowest, highest)})
+
+
+def _setting(read: Callable[..., Any], default: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"read": read})
+
+
+def _read_number(key: str, value: object, lowest: float, highest: float) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # checked here
+    except (TypeError, ValueError):
+        number = math.nan
+    if not lowest <= number <= highest:
+        raise UserError(f"{key} must be a number from {lowest:g} to {highest:g}, not {value!r}")
+    return number
+
+
+def _read_butterflies(key: str, value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_BUTTERFLIES:
+        raise UserError(f'{key} must be "auto" or a whole number from 0 to {MOST_BUTTERFLIES}, not {value!r}')
+    return value
+
+
+def _read_direction(key: str, value: object) -> float | str:
+    if value in RADIAL_DIRECTIONS:
+        return str(value)
+    if value in DIRECTIONS:
+        return DIRECTIONS[str(value)]
+    try:
+        return _read_number(key, value, -360.0, 360.0)
+    except UserError:
+        names = ", ".join((*DIRECTIONS, *RADIAL_DIRECTIONS))
+        raise UserError(f"{key} must be one of {names}, or degrees from -360 to 360, not {value!r}") from None
+
+
+def _read_easing(key: str, value: object) -> str:
+    if value not in EASINGS:
+        raise UserError(f"{key} must be one of {', '.join(EASINGS)}, not {value!r}")
+    return str(value)
+
+
+def _read_species(key: str, value: object) -> tuple[str, ...]:
+    """Names of butterflies; the empty tuple stands for every species."""
+    from effect.species import species_names
+
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if names == ["all"]:
+        return ()
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise UserError(f'{key} must be "all" or a list of names, not {value!r}')
+    known = species_names()
+    for name in names:
+        if name not in known:
+            raise UserError(f"no butterfly species {name!r}{_suggestion(name, known)}; known: {', '.join(known)}")
+    return tuple(names)
+
+
+def _read_flag(key: str, value: object) -> bool:
+    flags = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, str) and value.lower() in flags:
+        return flags[value.lower()]
+    if not isinstance(value, bool):
+        raise UserError(f"{key} must be true or false, not {value!r}")
+    return value
+
+
+def _read_frame(key: str, value: object) -> str:
+    """An output size such as "1080x1920", or "" for the photo's own shape."""
+    if value != "" and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", str(value)):
+        raise UserError(f'{key} must be a size such as "1080x1920", or "", not {value!r}')
+    return str(value)
+
+
+def _read_text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"{key} must be text, not {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a clip looks like. The comment lines of `presets/classic.toml` explain each key to users.
+
+    Seconds are clip time at 1x speed; `size` is a forewing's length as a share of the frame's height.
+    """
+
+    description: str = _setting(_read_text, "")
+    frame: str = _setting(_read_frame, "")
+    fps: float = _number(1.0, 240.0, 30.0)
+    reverse: bool = _setting(_read_flag, False)
+
+    still_before_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
+    sweep_start_seconds: float = _number(0.0, LONGEST_SECONDS, 0.6)
+    sweep_end_seconds: float = _number(0.01, LONGEST_SECONDS, 3.8)
+    linger_seconds: float = _number(0.0, LONGEST_SECONDS, 2.6)
+    still_after_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
+
+    direction: float | str = _setting(_read_direction, 270.0)
+    easing: str = _setting(_read_easing, "linear")
+    raggedness: float = _number(0.0, 1.0, 0.38)
+    softness_seconds: float = _number(0.0, 60.0, 0.12)
+
+    butterflies: int | str = _setting(_read_butterflies, "auto")
+    density: float = _number(0.0, 10.0, 1.0)
+    species: tuple[str, ...] = _setting(_read_species, ())
+    size: float = _number(0.002, 0.5, 0.045)
+    size_spread: float = _number(0.0, 1.0, 0.22)
+
+    peel_seconds: float = _number(0.0, 10.0, 0.55)
+    tint_seconds: float = _number(0.0, 60.0, 0.55)
+    speed: float = _number(0.05, 10.0, 1.0)
+    wildness: float = _number(0.0, 5.0, 1.0)
+    wind: float = _number(-5.0, 5.0, 0.0)
+    near_share: float = _number(0.0, 1.0, 0.28)
+    far_share: float = _number(0.0, 1.0, 0.18)
+
+    def __post_init__(self) -> None:
+        if self.sweep_end_seconds <= self.sweep_start_seconds:
+            raise UserError(
+                f"sweep_end_seconds ({self.sweep_end_seconds:g}) must be later than"
+                f" sweep_start_seconds ({self.sweep_start_seconds:g})"
+            )
+        if self.near_share + self.far_share > 1:
+            raise UserError("near_share and far_share together must not pass 1")
+
+    @property
+    def duration_seconds(self) -> float:
+        return (
+            self.still_before_seconds + self.sweep_end_seconds + self.linger_seconds + self.still_after_seconds
+        )
+
+    def frame_count(self, fps: Fraction) -> int:
+        """Frames of the clip; never fewer than the first and the last."""
+        return max(2, round(Fraction(self.duration_seconds) * fps))
+
+    def scaled_to(self, duration_seconds: float) -> Preset:
+        """The same clip, faster or slower, lasting `duration_seconds`.
+
+        Peeling and the change of colour belong to one butterfly, so a longer clip leaves them at their pace.
+        """
+        if not 0.1 <= duration_seconds <= LONGEST_SECONDS:
+            raise UserError(f"the duration must be from 0.1 to {LONGEST_SECONDS:g} seconds, not {duration_seconds:g}")
+        ratio = duration_seconds / self.duration_seconds
+        clip = ("still_before", "sweep_start", "sweep_end", "linger", "still_after", "softness")
+        scaled = {f"{name}_seconds": getattr(self, f"{name}_seconds") * ratio for name in clip}
+        own_pace = min(1.0, ratio)
+        scaled |= {f"{name}_seconds": getattr(self, f"{name}_seconds") * own_pace for name in ("peel", "tint")}
+        return dataclasses.replace(self, **scaled)
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in PRESET_FOLDER.glob("*.toml"))
+
+
+def preset_text(name: str) -> str:
+    """The TOML of a built-in preset, comments included: a template for one's own.
+
+    Raises UserError for an unknown name.
+    """
+    if name not in preset_names():
+        raise UserError(
+            f"no preset {name!r}{_suggestion(name, preset_names())};"
+            f" known: {', '.join(preset_names())}, or the path of a .toml file"
+        )
+    return (PRESET_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_preset(name_or_file: str = DEFAULT_PRESET, overrides: Mapping[str, str] = {}) -> Preset:
+    """Read a built-in preset or a user's TOML file, then apply `--set` pairs given as text.
+
+    Raises UserError for an unknown name or key (with the closest match) and for a value out of range.
+    """
+    text, source = _preset_source(name_or_file)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source} is not valid TOML: {error}") from None
+    return _preset_from({**values, **overrides})
+
+
+def _preset_source(name_or_file: str) -> tuple[str, str]:
+    if not name_or_file.lower().endswith(".toml"):
+        return preset_text(name_or_file), f"preset {name_or_file}"
+    try:
+        return Path(name_or_file).read_text(encoding="utf-8"), name_or_file
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"cannot read the preset {name_or_file}: {reason}") from None
+
+
+def _preset_from(values: Mapping[str, object]) -> Preset:
+    fields = {field.name: field for field in dataclasses.fields(Preset)}
+    checked = {}
+    for key, value in values.items():
+        if key not in fields:
+            raise UserError(f"no preset key {key!r}{_suggestion(key, fields)}")
+        metadata = fields[key].metadata
+        checked[key] = metadata["read"](key, value, *metadata.get("range", ()))
+    return Preset(**checked)
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
