@@ -21,7 +21,8 @@ def vanish_clip(scene: Scene, timeline: Timeline) -> VideoClip:
     from effect.compositor import frame_at
 
     def frame_function(seconds: float) -> NDArray[np.uint8]:
-        index = int(seconds * timeline.fps + 1e-6)  # moviepy's times are floats that may fall just short of a frame
+        # moviepy counts in floats, which may fall just short of a frame
+        index = int(seconds * timeline.fps + 1e-6)
         return frame_at(scene, timeline, min(max(index, 0), timeline.frame_count - 1))
 
     clip = VideoClip(frame_function=frame_function, duration=float(timeline.frame_count / timeline.fps))

@@ -59,18 +59,15 @@ def scale_picture(rgb: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]
     """A picture of the photo's size, RGB uint8 (H, W, 3), at the scaled size."""
     if framing.scaled_size == framing.photo_size:
         return rgb
-    smaller = framing.scaled_size[0] < framing.photo_size[0]
-    return cv2.resize(rgb, framing.scaled_size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    return cv2.resize(rgb, framing.scaled_size, interpolation=_interpolation(framing))
 
 
 def scale_mask(mask: NDArray[np.bool_], framing: Framing) -> NDArray[np.bool_]:
     """A mask of the photo's size, bool (H, W), at the scaled size."""
     if framing.scaled_size == framing.photo_size:
         return mask
-    smaller = framing.scaled_size[0] < framing.photo_size[0]
     coverage = mask.astype(np.uint8) * 255
-    resized = cv2.resize(coverage, framing.scaled_size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return resized >= 128
+    return cv2.resize(coverage, framing.scaled_size, interpolation=_interpolation(framing)) >= 128
 
 
 def scale_points(points: Sequence[tuple[int, int]], framing: Framing) -> list[tuple[int, int]]:
@@ -86,7 +83,8 @@ def scale_points(points: Sequence[tuple[int, int]], framing: Framing) -> list[tu
 def window_around(alpha: NDArray[np.float32], framing: Framing) -> Window:
     """Where to crop the scaled photo so that the person, alpha float32 (H, W), stands well in the frame.
 
-    The person's box is centred where it fits. A wider one is centred on its mass; of a taller one the head stays.
+    The person's box is centred where it fits; a wider one is centred on its mass, of a taller one the head
+    stays.
     """
     width, height = framing.frame_size
     person = alpha >= 0.5 if (alpha >= 0.5).any() else alpha > 0
@@ -104,6 +102,10 @@ def window_around(alpha: NDArray[np.float32], framing: Framing) -> Window:
         width=width,
         height=height,
     )
+
+
+def _interpolation(framing: Framing) -> int:
+    return cv2.INTER_AREA if framing.scaled_size[0] < framing.photo_size[0] else cv2.INTER_CUBIC
 
 
 def _clamped(start: float, largest: int) -> int:

@@ -17,11 +17,13 @@ STALE_AFTER_SECONDS = 24 * 3600  # a part of another machine cannot be asked whe
 _PART_NAME = re.compile(r"\.vanish-(?P<host>[0-9A-Za-z_]*)-(?P<pid>\d+)-[0-9a-f]{8}\.part")
 
 
-def check_output(path: Path, endings: Collection[str], inputs: Sequence[Path] = (), force: bool = False) -> None:
+def check_output(
+    path: Path, endings: Collection[str], inputs: Sequence[Path] = (), force: bool = False
+) -> None:
     """Refuse an output that could not, or must not, be written, before any work is spent on it.
 
-    Raises UserError for an unknown ending, a folder, a missing or unwritable folder, a path that is one of the
-    `inputs`, and an existing file without `force`.
+    Raises UserError for an unknown ending, a folder, a missing or unwritable folder, one of the `inputs`, and
+    an existing file without `force`.
     """
     if path.suffix.lower() not in endings:
         raise UserError(f"{path}: unknown ending {path.suffix!r}, use one of {', '.join(endings)}")
@@ -35,7 +37,7 @@ def check_output(path: Path, endings: Collection[str], inputs: Sequence[Path] = 
 
 
 def check_folder_writable(folder: Path) -> None:
-    """Raise UserError where no file can be made in `folder`; also sweeps the parts that dead runs left there."""
+    """Sweep out the parts that dead runs left in `folder`; UserError where no file can be made in it."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: create it first")
     remove_stale_parts(folder)
@@ -70,7 +72,8 @@ def completed_file(path: Path, force: bool = False) -> Iterator[Path]:
         refuse_existing(path, force)  # another run may have finished the same file meanwhile
         os.replace(part, path)
     except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror or error}): free space or choose another folder") from error
+        reason = error.strerror or error
+        raise UserError(f"cannot write {path} ({reason}): free space or choose another folder") from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -52,7 +52,7 @@ def load_photo(path: Path | str) -> Photo:
 
 
 def load_plate(path: Path | str, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read a ready background, uint8 (H, W, 3), which must be as large as the photo: `size` = (width, height)."""
+    """Read a ready background, uint8 (H, W, 3), as large as the photo: `size` = (width, height)."""
     plate = load_photo(path)
     _check_same_size(plate.path, plate.size, size)
     return plate.rgb
@@ -99,13 +99,13 @@ def _open_image(path: Path) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides below
             image = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path} has too many pixels: scale it below {MAX_PIXELS // 10**6} megapixels") from error
+        raise _too_large(path) from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is {_describe(head)}: save it as JPEG or PNG first") from error
     except Exception as error:  # Pillow's parsers raise nearly anything on a damaged header
-        raise UserError(f"{path} is damaged ({_first_line(error)}): export or download it again") from error
+        raise _damaged(path, error) from error
     if image.width * image.height > MAX_PIXELS:
-        raise UserError(f"{path} has too many pixels: scale it below {MAX_PIXELS // 10**6} megapixels")
+        raise _too_large(path)
     return image
 
 
@@ -130,12 +130,12 @@ def _open_heic(path: Path) -> Image.Image:
     try:
         import pillow_heif  # optional: its licence and size keep it out of requirements.txt
     except ImportError as error:
-        raise UserError(f"{path} is a HEIC photo: run `pip install pillow-heif`, or save it as JPEG") from error
+        raise UserError(f"{path} is HEIC: run `pip install pillow-heif`, or save it as JPEG") from error
     pillow_heif.register_heif_opener()
     try:
         return Image.open(path, formats=("HEIF",))
     except Exception as error:
-        raise UserError(f"{path} is damaged ({_first_line(error)}): export or download it again") from error
+        raise _damaged(path, error) from error
 
 
 def _describe(head: bytes) -> str:
@@ -152,27 +152,31 @@ def _describe(head: bytes) -> str:
 def _check_shape(path: Path, size: tuple[int, int]) -> None:
     width, height = size
     if min(size) < MIN_SIDE_PX:
-        raise UserError(f"{path} is {width}x{height} pixels: use a photo of at least {MIN_SIDE_PX} pixels a side")
+        raise UserError(f"{path} is {width}x{height} pixels: use one of at least {MIN_SIDE_PX} a side")
     if max(size) > MAX_ASPECT * min(size):
-        raise UserError(f"{path} is {width}x{height} pixels: crop it, its long side is over {MAX_ASPECT} short ones")
+        raise UserError(f"{path} is {width}x{height} pixels: crop it to {MAX_ASPECT}:1 or less")
 
 
 def _check_same_size(path: Path | None, size: tuple[int, int], photo_size: tuple[int, int]) -> None:
     if size != photo_size:
-        wanted = f"{photo_size[0]}x{photo_size[1]}"
-        raise UserError(f"{path} is {size[0]}x{size[1]} pixels but the photo is {wanted}: save it at the photo's size")
+        is_size, wanted = f"{size[0]}x{size[1]}", f"{photo_size[0]}x{photo_size[1]}"
+        raise UserError(f"{path} is {is_size} pixels but the photo is {wanted}: save it at the photo's size")
 
 
 def _decoded(path: Path, decode: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     try:
         return decode()
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged pixels
-        raise UserError(f"{path} is damaged ({_first_line(error)}): export or download it again") from error
+        raise _damaged(path, error) from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = str(error) or type(error).__name__
+    return UserError(f"{path} is damaged ({reason}): export or download it again")
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path} has too many pixels: scale it below {MAX_PIXELS // 10**6} megapixels")
 
 
 def _to_srgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -186,7 +190,7 @@ def _to_srgb(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert RGB, CMYK or L to sRGB through the file's ICC profile, or plainly where that is absent or broken."""
+    """RGB, CMYK or L as sRGB, through the file's ICC profile unless that is absent or broken."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -209,7 +213,7 @@ def _on_background(image: Image.Image, level: int) -> Image.Image:
 
 
 def _grey8(image: Image.Image, under: int) -> NDArray[np.uint8]:
-    """Any mode as uint8 (H, W); 16-bit levels are scaled, where Pillow's own convert would clip them at 255."""
+    """Any mode as uint8 (H, W); 16-bit levels are scaled: Pillow's convert would clip them."""
     if image.mode[0] not in "IF":
         return np.array(_on_background(image, under).convert("L"))
     levels = np.asarray(image).astype(np.float32)

@@ -46,9 +46,9 @@ def write_video(
 ) -> None:
     """Encode exactly `frame_count` RGB uint8 (H, W, 3) frames of `size` (even width, even height) to `path`.
 
-    `threads` limits the encoder (0: all cores). The file appears under its name only when it is complete; whatever
-    goes wrong (also in `frames`, also Ctrl-C) leaves nothing behind. Raises UserError when ffmpeg is missing or
-    fails, ValueError when the frames are not as announced.
+    `threads` limits the encoder (0: all cores). The file appears under its name only when it is complete;
+    whatever goes wrong (also in `frames`, also Ctrl-C) leaves nothing behind. Raises UserError when ffmpeg is
+    missing or fails, ValueError when the frames are not as announced.
     """
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"yuv420p needs even sizes, not {size[0]}x{size[1]}")
@@ -64,7 +64,7 @@ def write_video(
 def yuv420_bt709(rgb: NDArray[np.uint8]) -> bytes:
     """RGB uint8 (H, W, 3), even sizes, as planar 4:2:0 studio-range BT.709 bytes: Y, then U, then V.
 
-    A chroma sample is the mean of its four pixels, so it sits in their centre; the stream is tagged accordingly.
+    A chroma sample is the mean of its four pixels, so it sits in their centre, as the stream is tagged.
     """
     height, width = rgb.shape[:2]
     luma = cv2.transform(rgb, _TO_LUMA)
@@ -155,7 +155,9 @@ class _Encoder:
         code = self._process.wait()
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        reason = " ... ".join(dict.fromkeys(lines[:1] + lines[-1:]))  # the cause comes first, the outcome last
+        reason = " ... ".join(
+            dict.fromkeys(lines[:1] + lines[-1:])
+        )  # the cause comes first, the outcome last
         raise UserError(f"ffmpeg failed with code {code}: {reason or 'it gave no reason'}")
 
 
@@ -167,7 +169,9 @@ def _command(part: Path, ending: str, size: tuple[int, int], fps: Fraction, thre
     try:
         executable = imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
-        raise UserError("ffmpeg not found: run `pip install imageio-ffmpeg`, or set IMAGEIO_FFMPEG_EXE") from error
+        raise UserError(
+            "ffmpeg not found: run `pip install imageio-ffmpeg`, or set IMAGEIO_FFMPEG_EXE"
+        ) from error
     rate = f"{fps.numerator}/{fps.denominator}"
     colours = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
     raw = ffmpeg.input(
@@ -186,7 +190,7 @@ def _command(part: Path, ending: str, size: tuple[int, int], fps: Fraction, thre
 
 def _start(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
-        # A process group of its own: Ctrl-C must reach us first, or ffmpeg would finish a clip that is too short.
+        # In its own process group: Ctrl-C must reach us alone, or ffmpeg would finish a clip that is too short.
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, process_group=0)
     except OSError as error:
         raise UserError(f"cannot start {command[0]} ({error.strerror}): reinstall imageio-ffmpeg") from error

@@ -1,0 +1,231 @@
+"""The command line: `python cli.py vanish PHOTO -o OUT.mp4`, and the verbs around it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from effect.errors import UserError
+
+if TYPE_CHECKING:
+    from pipelines.models import Models
+    from pipelines.settings import Settings
+    from pipelines.watch import Watch
+
+SUCCESS, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+Report = dict[str, object]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit code is 0, 1 (a photo of a batch failed), 2 (bad input) or 130 (Ctrl-C)."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind then, either
+    try:
+        options = _parser().parse_args(arguments)
+        return options.run(options)
+    except UserError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'cannot continue'}: {error.strerror or error}")
+    except MemoryError:
+        return _fail("out of memory: use a smaller --size")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _render_verb(options: argparse.Namespace) -> int:
+    from pipelines.models import Models
+    from pipelines.watch import Watch
+
+    settings, watch = _settings(options), Watch(options.quiet)
+    with Models(settings, watch.notice) as models:
+        report = options.job(options, settings, models, watch)
+    if options.json:
+        print(json.dumps(report, ensure_ascii=False))
+    elif not options.quiet:
+        print(f"{report['output']}: done in {report['seconds']} s, {report['peak_memory_mib']} MiB at most")
+    return SUCCESS
+
+
+def _vanish(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.render import vanish
+
+    return vanish(options.photo, options.output, settings, models, watch)
+
+
+def _segment(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.stills import segment
+
+    return segment(options.photo, options.output, settings, models, watch)
+
+
+def _restore(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.stills import restore
+
+    return restore(options.photo, options.output, settings, models, watch)
+
+
+def _frame(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.stills import frame
+
+    return frame(options.photo, options.output, options.time, settings, models, watch)
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from pipelines.batch import batch
+    from pipelines.watch import Watch
+
+    summary = batch(options.folder, options.output, _settings(options), options.jobs, Watch(options.quiet))
+    if options.json:
+        print(json.dumps(summary, ensure_ascii=False))
+    elif not options.quiet:
+        print("{done} done, {skipped} skipped, {failed} failed in {seconds} s".format(**summary))
+    return SOME_FAILED if summary["failed"] else SUCCESS
+
+
+def _presets(options: argparse.Namespace) -> int:
+    from effect.preset import load_preset, preset_names, preset_text
+
+    if options.name:
+        print(preset_text(options.name), end="")
+        return SUCCESS
+    for name in preset_names():
+        print(f"{name:16} {load_preset(name).description}")
+    return SUCCESS
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The options as settings; one that was not given keeps the default that Settings states."""
+    from pipelines.settings import Settings, parse_size
+
+    given = {key: value for key, value in vars(options).items() if key in Settings.__dataclass_fields__}
+    if "size" in given:
+        given["size"] = parse_size(given["size"])
+    if "butterflies" in options:
+        given["overrides"] = {**given.get("overrides", {}), "butterflies": options.butterflies}
+    return Settings(**given)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see `{self.prog} --help`)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="cli.py", description=__doc__, allow_abbrev=False)
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    vanish = _add_verb(verbs, "vanish", "render the clip of one photo", run=_render_verb, job=_vanish)
+    _add_photo_and_output(vanish, "OUT.mp4")
+    _add_clip_options(vanish)
+
+    batch = _add_verb(verbs, "batch", "render the clips of a folder of photos", run=_batch)
+    batch.add_argument("folder", type=Path, metavar="FOLDER", help="also searched below")
+    batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the clips")
+    batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (default 1)")
+    _add_clip_options(batch)
+
+    segment = _add_verb(verbs, "segment", "save the person's matte", run=_render_verb, job=_segment)
+    _add_photo_and_output(segment, "MATTE.png")
+    _add_person_options(segment)
+
+    restore = _add_verb(verbs, "restore", "save the background alone", run=_render_verb, job=_restore)
+    _add_photo_and_output(restore, "PLATE.png")
+    _add_person_options(restore)
+    _add_inpainter_option(restore)
+
+    frame = _add_verb(verbs, "frame", "save one frame of the clip", run=_render_verb, job=_frame)
+    _add_photo_and_output(frame, "STILL.png")
+    frame.add_argument("--time", type=float, required=True, metavar="SECONDS", help="in the clip")
+    _add_clip_options(frame)
+
+    presets = verbs.add_parser("presets", help="list the presets, or print one", allow_abbrev=False)
+    presets.add_argument("name", nargs="?", metavar="NAME", help="print this preset, to start your own from")
+    presets.set_defaults(run=_presets)
+    return parser
+
+
+def _add_verb(verbs: Any, name: str, purpose: str, **defaults: object) -> argparse.ArgumentParser:
+    # SUPPRESS: an option that is not given stays out of the namespace, so that Settings alone states defaults
+    verb = verbs.add_parser(
+        name, help=purpose, description=purpose, allow_abbrev=False, argument_default=argparse.SUPPRESS
+    )
+    verb.set_defaults(**defaults)
+    verb.add_argument("--force", action="store_true", help="replace what exists")
+    verb.add_argument("--quiet", action="store_true", default=False, help="print nothing but errors")
+    verb.add_argument("--json", action="store_true", default=False, help="print stages, seconds, memory")
+    return verb
+
+
+def _add_photo_and_output(verb: argparse.ArgumentParser, example: str) -> None:
+    verb.add_argument("photo", type=Path, metavar="PHOTO")
+    verb.add_argument("-o", "--output", type=Path, required=True, metavar=example)
+
+
+def _add_clip_options(verb: argparse.ArgumentParser) -> None:
+    clip = verb.add_argument_group("the clip")
+    clip.add_argument("--preset", dest="preset_name", metavar="NAME|FILE.toml", help="see the verb presets")
+    clip.add_argument(
+        "--set", dest="overrides", action=_KeyValue, metavar="KEY=VALUE", help="a preset key (repeatable)"
+    )
+    clip.add_argument("--butterflies", metavar="N", help="how many")
+    clip.add_argument("--seed", type=int, metavar="N", help="same seed, same frames")
+    clip.add_argument("--duration", dest="duration_seconds", type=float, metavar="SECONDS", help="whole clip")
+    clip.add_argument("--fps", type=_frame_rate, metavar="N", help="frames per second, also 30000/1001")
+    clip.add_argument("--size", metavar="WxH", help="fit and crop around the person")
+    _add_person_options(verb)
+    _add_inpainter_option(verb)
+    verb.add_argument("--plate", type=Path, metavar="IMAGE", help="a ready background: nothing is restored")
+
+
+def _add_person_options(verb: argparse.ArgumentParser) -> None:
+    person = verb.add_argument_group("the person")
+    person.add_argument("--mask", type=Path, metavar="PNG", help="white = person: nothing is searched for")
+    person.add_argument("--at", action="append", type=_pixel, metavar="X,Y", help="only this person")
+    person.add_argument("--segmenter", choices=["mediapipe", "sam"], help="default mediapipe")
+    person.add_argument("--sam-checkpoint", type=Path, metavar="FILE", help="weights for --segmenter sam")
+    person.add_argument("--edges", choices=["matting", "fast"], help="default matting: best for hair")
+
+
+def _add_inpainter_option(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--inpainter", choices=["gated", "telea"], help="default gated")
+
+
+class _KeyValue(argparse.Action):
+    """Collects KEY=VALUE pairs into a dictionary."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, _: object = None) -> None:
+        key, equals, value = values.partition("=")
+        if not (key and equals):
+            raise UserError(f"--set is written like KEY=VALUE, not {values!r}")
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest, {}), key.strip(): value.strip()})
+
+
+def _frame_rate(text: str) -> Fraction:
+    try:
+        return Fraction(text).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UserError(f"--fps is a number such as 30, 29.97 or 30000/1001, not {text!r}") from None
+
+
+def _pixel(text: str) -> tuple[int, int]:
+    x, comma, y = text.partition(",")
+    try:
+        return int(x), int(y)
+    except ValueError:
+        raise UserError(f"--at is a pixel written like 640,480, not {text!r}") from None
+
+
+def _fail(reason: str) -> int:
+    print("error: " + " ".join(reason.split()), file=sys.stderr)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

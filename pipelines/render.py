@@ -1,0 +1,82 @@
+"""From a photo to a clip, top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.compositor import frame_at
+from effect.framing import Framing, framing_of, scale_mask, scale_picture, scale_points, window_around
+from effect.output import check_output
+from effect.photo import Photo, load_mask, load_photo, load_plate
+from effect.preset import Preset
+from effect.scene import Scene
+from effect.segment import Matte, matte_from_mask, matte_of
+from effect.segment.matting import estimate_foreground
+from effect.timeline import plan
+from effect.video import VIDEO_ENDINGS, write_video
+from pipelines.models import Models
+from pipelines.settings import Settings
+from pipelines.watch import Watch
+
+
+def vanish(
+    photo_path: Path, output: Path, settings: Settings, models: Models, watch: Watch
+) -> dict[str, object]:
+    """Render the clip of one photo; returns what `--json` prints. Raises UserError."""
+    check_output(output, VIDEO_ENDINGS, [photo_path, *settings.inputs], settings.force)
+    preset = settings.preset()
+    fps = settings.frame_rate(preset)
+    with watch.stage("load"):
+        photo = load_photo(photo_path)
+
+    scene = make_scene(photo, preset, settings, models, watch)
+    with watch.stage("plan"):
+        timeline = plan(scene, preset, settings.seed, fps)
+    with watch.stage("render"):
+        indices = watch.progress(range(timeline.frame_count), name="frames", unit="frame")
+        frames = (frame_at(scene, timeline, index) for index in indices)
+        write_video(
+            frames, output, scene.size, fps, timeline.frame_count, settings.force, settings.encoder_threads
+        )
+
+    return {
+        "output": str(output),
+        "size": list(scene.size),
+        "fps": str(fps),
+        "frames": timeline.frame_count,
+        "clip_seconds": round(float(timeline.frame_count / fps), 6),
+        **watch.report(),
+    }
+
+
+def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models, watch: Watch) -> Scene:
+    """Everything a clip is drawn from: the photo, its person and its background, cropped to the frame."""
+    ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
+    framing = framing_of(photo.size, settings.frame_size(preset))
+    rgb = scale_picture(photo.rgb, framing)
+
+    with watch.stage("segment"):
+        matte = find_person(rgb, framing, settings, models)
+    with watch.stage("restore"):
+        if ready_plate is None:
+            plate = models.inpainter.restore(rgb, matte.hole)
+        else:
+            plate = scale_picture(ready_plate, framing)
+
+    window = window_around(matte.alpha, framing)
+    rgb, plate, alpha = window.of(rgb), window.of(plate), window.of(matte.alpha)
+    with watch.stage("foreground"):
+        foreground = estimate_foreground(rgb, alpha)
+    return Scene(photo=rgb, plate=plate, foreground=foreground, alpha=alpha)
+
+
+def find_person(rgb: NDArray[np.uint8], framing: Framing, settings: Settings, models: Models) -> Matte:
+    """The matte of a scaled photo, RGB uint8 (H, W, 3): from the user's mask, or else from the segmenter."""
+    if settings.mask:
+        mask = load_mask(settings.mask, framing.photo_size)
+        return matte_from_mask(rgb, scale_mask(mask, framing), edges=settings.edges)
+    at = scale_points(settings.at, framing)
+    return matte_of(rgb, models.segmenter, at=at, edges=settings.edges)

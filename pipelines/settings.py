@@ -1,0 +1,103 @@
+"""What the user asked for, checked before any work begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from effect import video
+from effect.errors import UserError
+from effect.preset import DEFAULT_PRESET, Preset, load_preset
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of the verbs; None means: as the preset, or the photo, has it.
+
+    Sizes are (width, height) in pixels; `at` holds pixels (x, y) of the upright photo.
+    Raises UserError for values that no clip can have.
+    """
+
+    preset_name: str = DEFAULT_PRESET
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    duration_seconds: float | None = None
+    fps: Fraction | None = None
+    size: tuple[int, int] | None = None
+    mask: Path | None = None
+    plate: Path | None = None
+    segmenter: str = "mediapipe"
+    sam_checkpoint: Path | None = None
+    at: Sequence[tuple[int, int]] = ()
+    edges: str = "matting"
+    inpainter: str = "gated"
+    force: bool = False
+    encoder_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mask and self.at:
+            raise UserError("--at picks among the people that are found: leave out either --at or --mask")
+        if self.seed < 0:
+            raise UserError(f"the seed must not be negative, but it is {self.seed}")
+        if self.duration_seconds is not None:
+            _check_duration(self.duration_seconds)
+        if self.fps is not None:
+            _check_fps(self.fps)
+        if self.size is not None:
+            _check_size(self.size)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Files, besides the photo, that no output may replace."""
+        return [path for path in (self.mask, self.plate, self.sam_checkpoint) if path]
+
+    def preset(self) -> Preset:
+        """The preset with every override applied, at the wanted length."""
+        preset = load_preset(self.preset_name, self.overrides)
+        if self.duration_seconds is not None:
+            preset = preset.scaled_to(self.duration_seconds)
+        _check_duration(preset.duration_seconds)
+        return preset
+
+    def frame_rate(self, preset: Preset) -> Fraction:
+        """Frames per second, exactly."""
+        fps = self.fps or Fraction(preset.fps).limit_denominator(1001)
+        _check_fps(fps)
+        return fps
+
+    def frame_size(self, preset: Preset) -> tuple[int, int] | None:
+        """The wanted frame size, or None for one that follows the photo."""
+        size = self.size or parse_size(preset.frame) if preset.frame else self.size
+        if size:
+            _check_size(size)
+        return size
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read "1080x1920" as (width, height); UserError for anything else."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and len(text) <= 16):
+        raise UserError(f"a size is written like 1080x1920, not {text!r}")
+    return int(width), int(height)
+
+
+def _check_duration(seconds: float) -> None:
+    shortest, longest = video.MIN_DURATION_SECONDS, video.MAX_DURATION_SECONDS
+    if not (math.isfinite(seconds) and shortest <= seconds <= longest):
+        raise UserError(f"the duration must be from {shortest:g} to {longest:g} seconds, not {seconds:g}")
+
+
+def _check_fps(fps: Fraction) -> None:
+    if not video.MIN_FPS <= fps <= video.MAX_FPS:
+        raise UserError(f"fps must be from {video.MIN_FPS} to {video.MAX_FPS}, not {float(fps):g}")
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    smallest, largest = video.MIN_SIDE_PX, video.MAX_SIDE_PX
+    if not (smallest <= min(size) and max(size) <= largest):
+        raise UserError(
+            f"each side of the size must be {smallest} to {largest} pixels, not {size[0]}x{size[1]}"
+        )

@@ -1,0 +1,87 @@
+"""The stages on the way to a clip, as single pictures: the matte, the restored background, one frame."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from effect.compositor import frame_at
+from effect.errors import UserError
+from effect.framing import framing_of, scale_picture
+from effect.output import check_output
+from effect.photo import IMAGE_ENDINGS, Photo, load_photo, save_image
+from effect.segment import Matte
+from effect.timeline import plan
+from pipelines.models import Models
+from pipelines.render import find_person, make_scene
+from pipelines.settings import Settings
+from pipelines.watch import Watch
+
+
+def segment(
+    photo_path: Path, output: Path, settings: Settings, models: Models, watch: Watch
+) -> dict[str, object]:
+    """Save the person's matte, white on black, at the photo's own size. Raises UserError."""
+    photo = _load(photo_path, output, settings, watch)
+    matte = _matte_at_photo_size(photo, settings, models, watch)
+    save_image(np.rint(matte.alpha * 255).astype(np.uint8), output, settings.force)
+    return {"output": str(output), "size": list(photo.size), **watch.report()}
+
+
+def restore(
+    photo_path: Path, output: Path, settings: Settings, models: Models, watch: Watch
+) -> dict[str, object]:
+    """Save the background without the person, at the photo's own size. Raises UserError."""
+    photo = _load(photo_path, output, settings, watch)
+    matte = _matte_at_photo_size(photo, settings, models, watch)
+    with watch.stage("restore"):
+        plate = models.inpainter.restore(photo.rgb, matte.hole)
+    save_image(plate, output, settings.force)
+    return {"output": str(output), "size": list(photo.size), **watch.report()}
+
+
+def frame(
+    photo_path: Path, output: Path, seconds: float, settings: Settings, models: Models, watch: Watch
+) -> dict[str, object]:
+    """Save the one frame that the clip shows at `seconds`. Raises UserError."""
+    preset = settings.preset()
+    fps = settings.frame_rate(preset)
+    index = _frame_index(seconds, preset.frame_count(fps), fps)
+    photo = _load(photo_path, output, settings, watch)
+    scene = make_scene(photo, preset, settings, models, watch)
+    with watch.stage("plan"):
+        timeline = plan(scene, preset, settings.seed, fps)
+    with watch.stage("render"):
+        save_image(frame_at(scene, timeline, index), output, settings.force)
+    return {"output": str(output), "size": list(scene.size), "frame": index, **watch.report()}
+
+
+def _load(photo_path: Path, output: Path, settings: Settings, watch: Watch) -> Photo:
+    check_output(output, IMAGE_ENDINGS, [photo_path, *settings.inputs], settings.force)
+    with watch.stage("load"):
+        return load_photo(photo_path)
+
+
+def _matte_at_photo_size(photo: Photo, settings: Settings, models: Models, watch: Watch) -> Matte:
+    """The matte, found at working size: matting 12 megapixels takes minutes and shows no more."""
+    framing = framing_of(photo.size)
+    with watch.stage("segment"):
+        matte = find_person(scale_picture(photo.rgb, framing), framing, settings, models)
+    if framing.scaled_size == photo.size:
+        return matte
+    alpha = cv2.resize(matte.alpha, photo.size, interpolation=cv2.INTER_LINEAR)
+    touched = cv2.resize(matte.hole.astype(np.float32), photo.size, interpolation=cv2.INTER_LINEAR)
+    return Matte(alpha=alpha, hole=touched > 0)  # any coverage counts, or a rim of the person would stay
+
+
+def _frame_index(seconds: float, frame_count: int, fps: Fraction) -> int:
+    """The frame on screen at `seconds`; the very end still shows the last one."""
+    clip_seconds = float(frame_count / fps)
+    if not 0 <= seconds <= clip_seconds:
+        raise UserError(
+            f"--time must be from 0 to {clip_seconds:g} seconds (the clip's end), not {seconds:g}"
+        )
+    return min(int(seconds * fps + 1e-6), frame_count - 1)

@@ -1,0 +1,64 @@
+"""What a job tells its user while it runs and afterwards: progress bars, notices, seconds, memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class Watch:
+    """Times the stages of one job, and speaks to the terminal unless `quiet`."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.stages: dict[str, float] = {}
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the job began."""
+        return time.perf_counter() - self._began
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the seconds that the block takes to `stages[name]`."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - began
+
+    def progress(
+        self, items: Iterable[Item], name: str, unit: str, total: int | None = None
+    ) -> Iterable[Item]:
+        """The same items, with a progress bar on a terminal; `total` where the items have no length."""
+        from tqdm import tqdm
+
+        # disable=None: tqdm itself stays silent where stderr is no terminal
+        return tqdm(items, name, total, unit=unit, disable=True if self.quiet else None, leave=False)
+
+    def notice(self, text: str) -> None:
+        """Say something the user should know, on stderr."""
+        if not self.quiet:
+            print(f"note: {text}", file=sys.stderr)
+
+    def report(self) -> dict[str, object]:
+        """Stages and seconds so far, and the peak memory of this process plus its largest child, in MiB."""
+        return {
+            "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
+            "seconds": round(self.seconds, 3),
+            "peak_memory_mib": peak_memory_mib(),
+        }
+
+
+def peak_memory_mib() -> int:
+    """The most memory this process and its largest finished child (the encoder) have held, in MiB."""
+    units_per_mib = 2**20 if sys.platform == "darwin" else 2**10  # Linux counts KiB, macOS bytes
+    held = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return held // units_per_mib

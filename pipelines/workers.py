@@ -1,0 +1,78 @@
+"""The batch in several processes that share the cores."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from pipelines.batch import Outcome, failed, render_task
+from pipelines.folder import Task
+from pipelines.models import Models
+from pipelines.settings import Settings
+from pipelines.watch import Watch
+
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_DIED = "its worker died, perhaps out of memory: use fewer --jobs or a smaller --size"
+_worker: dict[str, tuple[Settings, Models]] = {}  # what one worker process keeps between its photos
+
+
+def render_apart(tasks: Sequence[Task], settings: Settings, jobs: int, quiet: bool) -> Iterator[Outcome]:
+    """Render the tasks in `jobs` processes; one that dies takes only the photos in work with it."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    os.environ.update({name: str(threads) for name in _THREAD_LIMITS})  # libraries read them when they load
+    settings = replace(settings, encoder_threads=threads)
+    waiting = list(tasks)
+    while waiting:
+        yield from _run_pool(waiting, settings, jobs, threads, quiet)
+
+
+def _run_pool(
+    waiting: list[Task], settings: Settings, jobs: int, threads: int, quiet: bool
+) -> Iterator[Outcome]:
+    """Take tasks from `waiting` until none is left or the pool breaks."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the libraries' threads half alive
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (settings, threads, quiet))
+    running: dict[Future[Outcome], Task] = {}
+    broken = False
+    try:
+        while running or (waiting and not broken):
+            while waiting and not broken and len(running) < jobs:
+                try:
+                    running[pool.submit(_render_in_worker, waiting[0])] = waiting[0]
+                    waiting.pop(0)
+                except BrokenProcessPool:
+                    broken = True
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
+                broken = broken or isinstance(future.exception(), BrokenProcessPool)
+                yield failed(task, _DIED) if future.exception() else future.result()
+    except BaseException:  # Ctrl-C above all: the workers stop where they are and clear up
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker(settings: Settings, threads: int, quiet: bool) -> None:
+    import cv2
+
+    # An exception, so that half-written files are removed on the way out.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(130))
+    cv2.setNumThreads(threads)
+    models = Models(settings, Watch(quiet).notice)
+    atexit.register(models.close)
+    _worker["state"] = (settings, models)
+
+
+def _render_in_worker(task: Task) -> Outcome:
+    settings, models = _worker["state"]
+    return render_task(task, settings, models)
