@@ -16,10 +16,11 @@ MAP_PX = 320  # longer side of the reduced matte on which sizes and spacing are 
 CANDIDATES = 14  # tries per point; more makes the spacing more even
 USUAL_PERSON = 0.22  # share of the frame at which a preset's `size` holds as written
 WING_AREA = 1.7  # flat wings of a butterfly, in squares of its forewing's length
-COVER = 1.9  # wing area over the person's area; beating wings show about half of it
+COVER = 2.1  # wing area over the person's area; beating wings show about half of it
 FEWEST, MOST = 14, 420  # what "auto" may choose
 HEAD_SHARE = 0.24  # top part of a person treated as head
 TAKE_OFF_JITTER_SECONDS = 0.05
+TAKE_OFF_LAG = 0.6  # of the softness: wings stay spread over their patch until it is gone
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def _take_off(
     rows = np.clip(y_px.astype(int) - dissolve.top, 0, height - 1)
     columns = np.clip(x_px.astype(int) - dissolve.left, 0, width - 1)
     jitter = TAKE_OFF_JITTER_SECONDS * generator.standard_normal(len(x_px))
-    return np.maximum(dissolve.arrival_seconds[rows, columns] + jitter, preset.still_before_seconds)
+    lag = TAKE_OFF_LAG * dissolve.softness_seconds
+    return np.maximum(dissolve.arrival_seconds[rows, columns] + lag + jitter, preset.photo_still_seconds)
 
 
 def _tint(scene: Scene, x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float) -> NDArray[np.float32]:

@@ -11,8 +11,8 @@ from effect.scene import Scene
 from effect.species import load_species
 from effect.timeline import Timeline
 
-SHADOW_DARKNESS = 0.38
-SHADOW_REACH = 1.6  # forewing lengths
+SHADOW_DARKNESS = 0.2
+SHADOW_REACH = 1.3  # forewing lengths
 FAINTEST_SHADOW = 0.02
 
 

@@ -53,12 +53,12 @@ def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) 
     alpha = scene.alpha[rows, columns]
     progress = _front(alpha, preset, generator)
     sweep = preset.sweep_end_seconds - preset.sweep_start_seconds
-    arrival = preset.still_before_seconds + preset.sweep_start_seconds + sweep * eased_time(progress, preset.easing)
+    arrival = preset.photo_still_seconds + preset.sweep_start_seconds + sweep * eased_time(progress, preset.easing)
 
     # Nothing may stir while the photo stands still, so a front that starts at once is pushed back a little.
     softness = max(preset.softness_seconds, 1 / TIME_GRID)
-    earliest = preset.still_before_seconds + softness / 2
-    rim_earliest = preset.still_before_seconds + RIM_SOFTNESS * softness / 2
+    earliest = preset.photo_still_seconds + softness / 2
+    rim_earliest = preset.photo_still_seconds + RIM_SOFTNESS * softness / 2
     arrival = _on_time_grid(np.maximum(arrival, earliest))
     rim = _on_time_grid(np.maximum(arrival - RIM_LEAD * softness, rim_earliest))
     return Dissolve(rows.start, columns.start, arrival, rim, softness, _tiles(arrival, rim, softness))
@@ -122,7 +122,7 @@ def _front(alpha: NDArray[np.float32], preset: Preset, generator: np.random.Gene
     person = alpha >= 0.5 if (alpha >= 0.5).any() else np.ones(alpha.shape, bool)
     sweep = _spread(_sweep(person, preset.direction), person)
     noise = _spread(_noise(alpha.shape, generator), person)
-    return _spread((1 - preset.raggedness) * sweep + preset.raggedness * noise, person)
+    return _paced(_spread((1 - preset.raggedness) * sweep + preset.raggedness * noise, person), person)
 
 
 def _sweep(person: NDArray[np.bool_], direction: float | str) -> NDArray[np.float32]:
@@ -140,6 +140,16 @@ def _spread(values: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[n
     """Stretch so that the person covers 0 to 1; a few extreme pixels must not slow the front's start and end."""
     low, high = np.percentile(values[::2, ::2][person[::2, ::2]] if person[::2, ::2].any() else values, (0.5, 99.5))
     return np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
+
+
+def _paced(progress: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Halfway between a front of even speed and one that takes an even area each moment.
+
+    At even speed a head would go slowly and the shoulders in a blink; at even area the front would leap.
+    """
+    quantiles = np.quantile(progress[person], np.linspace(0, 1, 65))
+    even = np.interp(progress, quantiles, np.linspace(0, 1, 65))
+    return (0.5 * (progress + even)).astype(np.float32)
 
 
 def _noise(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.float32]:

@@ -137,7 +137,7 @@ class Preset:
     size: float = _number(0.002, 0.5, 0.045)
     size_spread: float = _number(0.0, 1.0, 0.22)
 
-    peel_seconds: float = _number(0.0, 10.0, 0.55)
+    peel_seconds: float = _number(0.0, 10.0, 0.65)
     tint_seconds: float = _number(0.0, 60.0, 0.55)
     speed: float = _number(0.05, 10.0, 1.0)
     wildness: float = _number(0.0, 5.0, 1.0)
@@ -159,6 +159,11 @@ class Preset:
         return (
             self.still_before_seconds + self.sweep_end_seconds + self.linger_seconds + self.still_after_seconds
         )
+
+    @property
+    def photo_still_seconds(self) -> float:
+        """How long the untouched photo stands: before the sweep, or after it in a reversed clip."""
+        return self.still_after_seconds if self.reverse else self.still_before_seconds
 
     def frame_count(self, fps: Fraction) -> int:
         """Frames of the clip; never fewer than the first and the last."""

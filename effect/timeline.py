@@ -121,15 +121,15 @@ def _swarm(
     names = preset.species or tuple(species_names())
     species = tuple(names[index] for index in generator.integers(0, len(names), count))
     peel = preset.peel_seconds * generator.uniform(0.8, 1.25, count)
-    peel = np.minimum(peel, anchors.take_off_seconds - preset.still_before_seconds)
+    peel = np.minimum(peel, anchors.take_off_seconds - preset.photo_still_seconds)
     peel = np.maximum(peel, FEWEST_PEEL_SECONDS)
-    take_off = np.maximum(anchors.take_off_seconds, preset.still_before_seconds + peel)
+    take_off = np.maximum(anchors.take_off_seconds, preset.photo_still_seconds + peel)
 
     last_seconds = float((frame_count - 1) / fps)
     steps = int(np.ceil(last_seconds * STEPS_PER_SECOND)) + 2
     start = np.stack([anchors.x_px / height, 1 - anchors.y_px / height], axis=1)
     size = anchors.size_px / height
-    clear = min(preset.still_before_seconds + preset.sweep_end_seconds + preset.linger_seconds, last_seconds)
+    clear = min(preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds, last_seconds)
     flight = fly(start, size, take_off, clear, aspect, steps, preset, generator)
 
     clock = np.arange(steps) / STEPS_PER_SECOND

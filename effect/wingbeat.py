@@ -125,6 +125,6 @@ def _wing_angle(phase: Array, gate: Array, age: Array, peel_seconds: Array, lag:
     """Wing angle over the body, radians: 0 flat, 1.45 closed. Slow opening beats while it peels off."""
     flying = 0.18 + 0.10 * (1 - gate) + (0.35 + 0.75 * gate) * (np.sin(phase - lag) + 0.12 * np.sin(2 * (phase - lag)))
     grown = np.clip(1 + age / np.maximum(peel_seconds, 1e-3), 0, 1)
-    peeling = 0.05 + np.sin(np.pi * PEEL_BEATS * grown - lag * grown * (1 - grown)) ** 2 * (1.05 - 0.35 * grown)
+    peeling = 0.05 + np.sin(np.pi * PEEL_BEATS * grown - lag * grown * (1 - grown)) ** 2 * (1.1 - 0.8 * grown)
     aloft = smooth(age / 0.12)
     return np.clip(peeling * (1 - aloft) + flying * aloft, -0.9, 1.45)

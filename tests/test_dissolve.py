@@ -1,0 +1,129 @@
+"""The dissolve: one front that takes the person, and the old background with them, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes import figure_scene
+
+from effect.dissolve import Dissolve, changing_box, dissolved, eased_time, plan_dissolve, remaining
+from effect.preset import EASINGS, load_preset
+from effect.scene import Scene
+
+SCENE = figure_scene()
+
+
+def planned(seed: int = 1, scene: Scene = SCENE, **overrides: str) -> Dissolve:
+    return plan_dissolve(scene, load_preset("classic", overrides), np.random.default_rng(seed))
+
+
+def test_starts_as_the_photo_and_ends_as_the_plate_bit_for_bit() -> None:
+    dissolve = planned()
+    assert np.array_equal(dissolved(SCENE, dissolve, 0.0), SCENE.photo)
+    assert np.array_equal(dissolved(SCENE, dissolve, 99.0), SCENE.plate)
+
+
+def test_the_photo_stands_still_before_the_sweep_even_if_it_starts_at_once() -> None:
+    dissolve = planned(still_before_seconds="1", sweep_start_seconds="0", softness_seconds="0.4")
+    assert np.array_equal(dissolved(SCENE, dissolve, 1.0), SCENE.photo)
+    assert not np.array_equal(dissolved(SCENE, dissolve, 1.4), SCENE.photo)
+
+
+def test_only_the_box_changes() -> None:
+    rows, columns = changing_box(SCENE)
+    outside = np.ones(SCENE.alpha.shape, bool)
+    outside[rows, columns] = False
+    assert outside.any()
+    for seconds in (1.0, 2.0, 3.0):
+        assert np.array_equal(dissolved(SCENE, planned(), seconds)[outside], SCENE.photo[outside])
+
+
+def test_every_pixel_stays_between_what_it_was_and_what_it_becomes() -> None:
+    inside = SCENE.alpha == 1
+    frame = dissolved(SCENE, planned(), 2.4)[inside].astype(int)
+    person, plate = SCENE.foreground[inside].astype(int), SCENE.plate[inside].astype(int)
+    assert (frame >= np.minimum(person, plate) - 1).all()
+    assert (frame <= np.maximum(person, plate) + 1).all()
+
+
+def test_what_is_gone_never_comes_back() -> None:
+    dissolve = planned()
+    shares = [remaining(t, dissolve.arrival_seconds, dissolve.softness_seconds) for t in (1.0, 1.5, 2.0, 3.0)]
+    for earlier, later in zip(shares, shares[1:]):
+        assert (later <= earlier).all()
+
+
+def test_the_old_background_leaves_before_the_person_does() -> None:
+    dissolve = planned()
+    assert (dissolve.rim_seconds <= dissolve.arrival_seconds).all()
+    spot = slice(None), slice(None)
+    half_gone = dissolve.arrival_seconds < 2.5
+    rim = remaining(2.5, dissolve.rim_seconds[spot], dissolve.softness_seconds)
+    assert (rim[half_gone] < 0.5).all()
+
+
+def test_no_halo_of_the_old_wall_stays_around_a_fading_person() -> None:
+    """White wall, black plate: where the person is half gone, their soft edge must not still carry white."""
+    white, black = np.full_like(SCENE.photo, 255), np.zeros_like(SCENE.photo)
+    red = white * np.array([1, 0, 0], np.uint8)
+    alpha = SCENE.alpha[..., None]
+    photo = np.rint(red * alpha + white * (1 - alpha)).astype(np.uint8)
+    scene = Scene(photo, black, red, SCENE.alpha)
+    dissolve = planned(scene=scene)
+    frame = dissolved(scene, dissolve, 2.5)[dissolve.box]
+    nearly_gone = remaining(2.5, dissolve.arrival_seconds, dissolve.softness_seconds) < 0.1
+    assert nearly_gone.any()
+    assert frame[nearly_gone][:, 1].mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("direction", "first", "last"),
+    [
+        ("down", (0, 0), (-1, 0)),
+        ("up", (-1, 0), (0, 0)),
+        ("right", (0, 0), (0, -1)),
+        ("left", (0, -1), (0, 0)),
+        ("center-out", (120, 68), (0, 0)),
+        ("center-in", (0, 0), (120, 68)),
+    ],
+)
+def test_the_front_moves_where_its_direction_says(
+    direction: str, first: tuple[int, int], last: tuple[int, int]
+) -> None:
+    arrival = planned(direction=direction, raggedness="0").arrival_seconds
+    assert arrival[first] < arrival[last]
+
+
+@pytest.mark.parametrize("easing", EASINGS)
+def test_easings_keep_start_and_end_and_order(easing: str) -> None:
+    progress = np.linspace(0, 1, 101, dtype=np.float32)
+    time = eased_time(progress, easing)
+    assert time[0] == pytest.approx(0, abs=1e-6)
+    assert time[-1] == pytest.approx(1, abs=1e-6)
+    assert (np.diff(time) > 0).all()
+
+
+def test_ease_in_starts_slower_than_ease_out() -> None:
+    halfway = np.array([0.5], np.float32)
+    assert eased_time(halfway, "ease-in") > eased_time(halfway, "linear") > eased_time(halfway, "ease-out")
+
+
+def test_the_front_spans_the_sweep_and_removes_a_steady_share() -> None:
+    dissolve = planned(still_before_seconds="0.5", sweep_start_seconds="0.5", sweep_end_seconds="4.5")
+    arrival = dissolve.arrival_seconds[SCENE.alpha[dissolve.box] > 0.5]
+    assert 0.9 < arrival.min() < 1.3
+    assert 4.7 < arrival.max() < 5.1
+    gone = [(arrival < second).mean() for second in (2.0, 3.0, 4.0)]
+    assert np.allclose(gone, (0.25, 0.5, 0.75), atol=0.12)
+
+
+def test_a_seed_decides_the_front() -> None:
+    assert np.array_equal(planned(3).arrival_seconds, planned(3).arrival_seconds)
+    assert not np.array_equal(planned(3).arrival_seconds, planned(4).arrival_seconds)
+
+
+def test_a_scene_without_anyone_stays_as_it_is() -> None:
+    empty = replace(SCENE, plate=SCENE.photo, alpha=np.zeros_like(SCENE.alpha))
+    assert np.array_equal(dissolved(empty, planned(scene=empty), 2.0), SCENE.photo)
