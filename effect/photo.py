@@ -21,7 +21,7 @@ MAX_ASPECT = 10
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")  # what save_image writes
 # Pillow's other decoders (EPS, PDF, WMF ...) run interpreters or are hardly tested: they are never opened.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _WHITE, _BLACK = 255, 0
 
@@ -82,7 +82,7 @@ def save_image(array: NDArray[np.uint8], path: Path | str, force: bool = False) 
     path = Path(path)
     if path.suffix.lower() not in IMAGE_ENDINGS:
         raise UserError(f"{path}: unknown ending {path.suffix!r}, use one of {', '.join(IMAGE_ENDINGS)}")
-    options = {".png": {"format": "PNG"}, ".webp": {"format": "WEBP", "quality": 95}}.get(
+    options = {".png": {"format": "PNG"}, ".webp": {"format": "WEBP", "lossless": True}}.get(
         path.suffix.lower(), {"format": "JPEG", "quality": 95, "subsampling": 0}
     )
     with completed_file(path, force) as part, part.open("wb") as stream:
