@@ -1,0 +1,79 @@
+"""Finding the person: a coarse probability from a network, then a matte with soft edges at the photo's resolution."""
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from effect.errors import UserError
+
+HOLE_ALPHA = 0.25  # from here on a pixel shows too much of the person to be kept as background
+HOLE_GROWTH_SHARE = 0.015  # of the photo's height: grown so that no rim, contact shadow or blur stays
+
+
+@dataclass(frozen=True)
+class Matte:
+    """Where the person is: alpha float32 (H, W) in 0-1, and the hole to restore behind them, bool (H, W)."""
+
+    alpha: np.ndarray
+    hole: np.ndarray
+
+
+class Segmenter(Protocol):
+    """Gives the coarse probability of person, float32 (H, W) in 0-1, for a photo uint8 (H, W, 3).
+
+    `at` are pixels (x, y) on the wanted people; a network that takes prompts uses them, another ignores them.
+    """
+
+    def probability(self, rgb: np.ndarray, at: Sequence[tuple[int, int]] = ()) -> np.ndarray: ...
+
+
+def open_segmenter(name: str, sam_checkpoint: Path | None = None) -> AbstractContextManager[Segmenter]:
+    """Load a segmenter, "mediapipe" or "sam", to be used in a `with` block and for any number of photos."""
+    if name == "mediapipe":
+        from effect.segment.selfie import MediapipeSegmenter
+
+        return MediapipeSegmenter()
+    if name == "sam":
+        from effect.segment.sam import SamSegmenter
+
+        return SamSegmenter(sam_checkpoint)
+    raise UserError(f"unknown segmenter '{name}': choose mediapipe or sam")
+
+
+def matte_of(rgb: np.ndarray, segmenter: Segmenter, at: Sequence[tuple[int, int]] = (),
+             edges: str = "matting") -> Matte:
+    """The matte of everybody in a photo uint8 (H, W, 3), or of the people at the pixels `at` (x, y).
+
+    edges: "matting" (closed-form) or "fast" (guided filter). Raises UserError when no person is found, or none at a
+    point.
+    """
+    from effect.segment.matting import refine
+    from effect.segment.people import cleaned, picked
+
+    probability = cleaned(segmenter.probability(rgb, at))
+    if at:
+        probability = picked(rgb, probability, at)
+    return _matte(refine(rgb, probability, edges))
+
+
+def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -> Matte:
+    """The matte of a ready mask bool (H, W), its edges softened along those of the photo uint8 (H, W, 3)."""
+    from effect.segment.matting import refine
+
+    if mask.shape != rgb.shape[:2]:
+        raise UserError(f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels and the photo "
+                        f"{rgb.shape[1]}x{rgb.shape[0]}: give a mask of the photo's size")
+    if not mask.any():
+        raise UserError("the mask is empty: paint the person white")
+    return _matte(refine(rgb, mask.astype(np.float32), edges))
+
+
+def _matte(alpha: np.ndarray) -> Matte:
+    import cv2
+
+    radius = max(1, round(HOLE_GROWTH_SHARE * alpha.shape[0]))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return Matte(alpha, cv2.dilate((alpha >= HOLE_ALPHA).astype(np.uint8), disc).astype(bool))

@@ -1,0 +1,152 @@
+"""Which of the pixels that look like a person are one: closing holes, dropping specks, choosing people by a point."""
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from effect.errors import UserError
+
+PERSON = 0.5  # probability from which a pixel counts as person
+SMALLEST_PERSON_SHARE = 0.0015  # of the photo: less than this alone is not worth a clip, and is most often a mistake
+SPECK_SHARE = 0.02  # of the largest person: smaller parts are specks
+HOLE_SHARE = 0.004  # of the person: smaller holes are closed, larger ones (an arm on the hip) show real background
+DOUBTFUL_HOLE = 0.2  # a hole whose mean probability is above this was a doubt, not background
+POINT_SLACK_SHARE = 0.01  # of the diagonal: how far beside a person a point may lie
+HEAD_RISE_SHARE = 0.12  # of a person's height: how far a head stands out of the outline to its sides
+
+
+def cleaned(probability: np.ndarray) -> np.ndarray:
+    """A probability (H, W) without specks and with the small or doubtful holes of people closed, float32.
+
+    Raises UserError when no person is left.
+    """
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats((probability > PERSON).astype(np.uint8))
+    areas = statistics[1:, cv2.CC_STAT_AREA]
+    if count < 2 or areas.max() < max(4, SMALLEST_PERSON_SHARE * probability.size):
+        raise UserError("no person was found in this photo: choose one where a person is larger or clearer, "
+                        "or give a mask with --mask PNG (white = person)")
+    kept = np.concatenate([[False], areas >= SPECK_SHARE * areas.max()])
+    people = kept[labels]
+    result = np.where((probability > PERSON) & ~people, 0.0, probability).astype(np.float32)
+    result[_reach(people, probability) == 0] = 0.0
+    result[_holes_to_close(people, probability)] = 1.0
+    return result
+
+
+def _reach(people: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """The faint surroundings that belong to the kept people (loose hair), as labels > 0; faint specks elsewhere are 0."""
+    _, labels = cv2.connectedComponents((probability > 0.1).astype(np.uint8))
+    touched = np.zeros(labels.max() + 1, bool)
+    touched[np.unique(labels[people])] = True
+    touched[0] = False
+    return touched[labels]
+
+
+def _holes_to_close(people: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats((~people).astype(np.uint8), connectivity=4)
+    rim = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
+    close = np.zeros(count, bool)
+    smallest = HOLE_SHARE * people.sum()
+    for number in range(1, count):
+        if number not in rim:
+            left, top, width, height, area = statistics[number]
+            window = slice(top, top + height), slice(left, left + width)
+            doubt = probability[window][labels[window] == number].mean()
+            close[number] = area < smallest or doubt > DOUBTFUL_HOLE
+    close[0] = False
+    return close[labels]
+
+
+def picked(rgb: np.ndarray, probability: np.ndarray, at: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Keep only the people at the given pixels (x, y): probability float32 (H, W), 0 elsewhere.
+
+    People who touch are parted below their heads. Raises UserError for a point that lies on no person.
+    """
+    people = probability > PERSON
+    labels = _parted(rgb, people)
+    wanted = {_label_at(labels, x, y) for x, y in at}
+    chosen = np.isin(_spread(labels), list(wanted))  # a faint surrounding pixel belongs to the nearest person
+    return np.where(chosen, probability, 0.0).astype(np.float32)
+
+
+def _spread(labels: np.ndarray) -> np.ndarray:
+    """Labels int32 (H, W) with every 0 replaced by the nearest label."""
+    _, nearest = cv2.distanceTransformWithLabels((labels == 0).astype(np.uint8), cv2.DIST_L2, 5,
+                                                 labelType=cv2.DIST_LABEL_PIXEL)
+    owner = np.zeros(nearest.max() + 1, np.int32)
+    owner[nearest[labels > 0]] = labels[labels > 0]
+    return owner[nearest]
+
+
+def _label_at(labels: np.ndarray, x: int, y: int) -> int:
+    height, width = labels.shape
+    if not (0 <= x < width and 0 <= y < height):
+        raise UserError(f"the point {x},{y} lies outside the photo of {width}x{height} pixels")
+    slack = max(1, round(POINT_SLACK_SHARE * float(np.hypot(height, width))))
+    top, left = max(0, y - slack), max(0, x - slack)
+    around = labels[top:y + slack + 1, left:x + slack + 1]
+    if labels[y, x]:
+        return int(labels[y, x])
+    if not around.any():
+        raise UserError(f"no person at {x},{y}: give the pixel of a person's body, counted from the top left corner")
+    rows, columns = np.nonzero(around)
+    nearest = np.argmin((rows + top - y) ** 2 + (columns + left - x) ** 2)
+    return int(around[rows[nearest], columns[nearest]])
+
+
+def _parted(rgb: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Labels int32 (H, W), one number a person: connected parts, split where one part has several heads."""
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(people.astype(np.uint8))
+    labels = np.zeros(people.shape, np.int32)
+    following = 1
+    for number in range(1, count):
+        left, top, width, height, _ = statistics[number]
+        window = slice(top, top + height), slice(left, left + width)
+        part = parts[window] == number
+        heads = _heads(part)
+        if len(heads) > 1:
+            split = _watershed(rgb[window], part, heads)
+        else:
+            split = part.astype(np.int32)
+        labels[window][part] = split[part] + following - 1
+        following += max(1, len(heads))
+    return labels
+
+
+def _heads(part: np.ndarray) -> list[int]:
+    """Columns of the heads of one connected part (H, W): tops of its outline that are wide and stand out."""
+    height, width = part.shape
+    outline = np.where(part.any(axis=0), part.argmax(axis=0), height)
+    outline = cv2.blur(outline.astype(np.float32)[None], (max(1, width // 60) | 1, 1))[0]
+    rise = HEAD_RISE_SHARE * height
+    peaks: list[int] = []
+    for column in np.argsort(outline, kind="stable"):
+        if all(outline[min(column, peak):max(column, peak) + 1].max() - outline[column] >= rise for peak in peaks):
+            peaks.append(int(column))
+    thickness = cv2.distanceTransform(np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    widths = [_width_below(thickness, outline, peak, rise) for peak in peaks]
+    return sorted(peak for peak, wide in zip(peaks, widths) if wide >= 0.5 * max(widths) and wide >= 0.25 * rise)
+
+
+def _width_below(thickness: np.ndarray, outline: np.ndarray, column: int, rise: float) -> float:
+    top = int(outline[column])
+    across = max(1, round(rise))
+    return float(thickness[top:top + across + 1, max(0, column - across):column + across + 1].max(initial=0.0))
+
+
+def _watershed(rgb: np.ndarray, part: np.ndarray, heads: Sequence[int]) -> np.ndarray:
+    """Split one part (H, W) among its heads along edges of the photo (H, W, 3): labels 1..len(heads) inside it.
+
+    Each head sends a stroke straight down, as deep as a body goes; the watershed grows from these strokes.
+    """
+    height, width = part.shape
+    markers = np.where(part, 0, len(heads) + 1).astype(np.int32)
+    for number, column in enumerate(heads, start=1):
+        rows = np.flatnonzero(part[:, column])
+        depth = rows[0] + max(1, round(0.6 * (height - rows[0])))
+        half = max(1, width // 100)
+        stroke = markers[rows[0]:depth, max(0, column - half):column + half + 1]
+        stroke[part[rows[0]:depth, max(0, column - half):column + half + 1]] = number
+    cv2.watershed(np.ascontiguousarray(rgb), markers)
+    seeds = np.where(part & (markers >= 1) & (markers <= len(heads)), markers, 0)
+    return np.where(part, _spread(seeds), 0)  # the watershed leaves lines between its regions
