@@ -6,15 +6,16 @@ opacity and blur treat the butterfly as a whole. Colours are blended in display 
 
 from dataclasses import dataclass, replace
 from math import ceil, floor, log2, sqrt
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.species import LUMA, MIP_STEP, Species, load_species, species_names
-from effect.wings import Part, Pose, posed_parts
+from effect.species import LUMA, MIP_STEP, Species, Texture, load_species, species_names
+from effect.wings import TOWARD_CAMERA, Pose, PosedParts, posed_parts
 
-__all__ = ["Light", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
+__all__ = ["DAYLIGHT", "Light", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
 DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.75  # brightness of light that shines through a fully translucent wing
@@ -27,10 +28,10 @@ SMALL_PX = 26  # forewings shorter than this are painted at twice the size and r
 SHUTTER = 0.5  # share of the frame time during which a beating wing is seen
 BLUR_STEP_PX, MOST_SAMPLES = 5, 4  # motion blur: one wing position per so many pixels of tip travel
 
-# What is left of the background under a premultiplied RGBA tile: 255 - alpha in every channel.
-BACKGROUND_SHARE = np.array([[0, 0, 0, -1, 255]] * 4, np.float32)
+# What is left of the background under a premultiplied RGBA tile: 1 - alpha in every channel.
+BACKGROUND_SHARE = np.array([[0, 0, 0, -1 / 255, 1]] * 4, np.float32)
 
-Tile = NDArray[np.uint8]  # (h,w,4) premultiplied RGBA
+Tile = NDArray[Any]  # (h,w,4) premultiplied RGBA, 0-255, float32 unless noted
 Box = tuple[int, int, int, int]  # left, top, right, bottom in frame pixels
 
 
@@ -40,11 +41,21 @@ class Light:
 
     direction: tuple[float, float, float] = (-0.45, 0.55, 0.75)
     ambient: float = 0.36
-    diffuse: float = 0.85
+    diffuse: float = 0.72
     rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 DAYLIGHT = Light()
+
+
+@dataclass(frozen=True)
+class Shading:
+    """What the light does to one part; all in display space."""
+
+    brightness: float
+    tip_change: float  # of the brightness toward the wing tip, which droops; relative
+    shine: float  # light through the wing, relative to the brightness
+    flash: float  # iridescence
 
 
 def draw_butterfly(
@@ -67,8 +78,9 @@ def draw_butterfly(
     left, top, right, bottom = visible
     tile = tile[top - area[1] : bottom - area[1], left - area[0] : right - area[0]]
     target = frame[top:bottom, left:right]
-    kept = cv2.multiply(target, cv2.transform(tile, BACKGROUND_SHARE[:3]), scale=1 / 255)
-    target[:] = cv2.add(kept, cv2.cvtColor(tile, cv2.COLOR_RGBA2RGB))
+    share = cv2.cvtColor(cv2.transform(tile, BACKGROUND_SHARE), cv2.COLOR_RGBA2RGB)
+    kept = cv2.multiply(target, share, dtype=cv2.CV_32F)
+    target[:] = cv2.add(kept, cv2.cvtColor(tile, cv2.COLOR_RGBA2RGB), dtype=cv2.CV_8U)
     return visible
 
 
@@ -80,7 +92,9 @@ def _moments(pose: Pose) -> list[Pose]:
         return [pose]
     offsets = [travel * ((i + 0.5) / count - 0.5) for i in range(count)]
     return [
-        replace(pose, forewing_angle=pose.forewing_angle + offset, hindwing_angle=pose.hindwing_angle + offset)
+        replace(
+            pose, forewing_angle=pose.forewing_angle + offset, hindwing_angle=pose.hindwing_angle + offset
+        )
         for offset in offsets
     ]
 
@@ -92,110 +106,117 @@ def _resolution(pose: Pose) -> float:
     return 0.5 ** floor(log2(pose.blur_px / 1.25))
 
 
-def _area(beats: list[list[Part]], margin: float, frame_shape: tuple[int, ...], multiple: int) -> Box:
+def _area(beats: list[PosedParts], margin: float, frame_shape: tuple[int, ...], multiple: int) -> Box:
     """The parts' bounds, grown by the margin, cut to the surroundings of the frame, in whole steps."""
-    corners = np.concatenate([part.corners for parts in beats for part in parts], axis=1)
+    bounds = np.concatenate([parts.bounds for parts in beats])
     reach = ceil(margin)
-    left, top = np.maximum(np.floor(corners.min(axis=1)).astype(int) - reach, -reach)
-    right = min(ceil(corners[0].max()) + reach, frame_shape[1] + reach)
-    bottom = min(ceil(corners[1].max()) + reach, frame_shape[0] + reach)
+    left = max(floor(bounds[:, 0].min()), 0) - reach
+    top = max(floor(bounds[:, 1].min()), 0) - reach
+    right = min(ceil(bounds[:, 2].max()), frame_shape[1]) + reach
+    bottom = min(ceil(bounds[:, 3].max()), frame_shape[0]) + reach
     width = ceil((right - left) / multiple) * multiple
     height = ceil((bottom - top) / multiple) * multiple
-    return int(left), int(top), int(left) + width, int(top) + height
+    return left, top, left + width, top + height
 
 
-def _paint(parts: list[Part], area: Box, resolution: float, species: Species, pose: Pose, light: Light) -> Tile:
+def _paint(
+    parts: PosedParts, area: Box, resolution: float, species: Species, pose: Pose, light: Light
+) -> Tile:
     """The parts over one another, in a tile that covers the area."""
     left, top, right, bottom = area
-    tile = np.zeros((round((bottom - top) * resolution), round((right - left) * resolution), 4), np.uint8)
-    to_light = np.array(light.direction) / np.linalg.norm(light.direction)
-    for part in parts:
-        # OpenCV counts from pixel centres, the geometry from pixel corners.
-        corners = (part.corners - [[left], [top]]) * resolution
-        x0, y0 = np.maximum(np.floor(corners.min(axis=1) - 0.5).astype(int), 0)
-        x1, y1 = np.minimum(np.ceil(corners.max(axis=1) + 0.5).astype(int), tile.shape[1::-1])
+    tile = np.zeros((round((bottom - top) * resolution), round((right - left) * resolution), 4), np.float32)
+    to_tile = np.array([[resolution, 0, -left * resolution], [0, resolution, -top * resolution], [0, 0, 1]])
+    planes = to_tile @ parts.planes
+    shadings = _shadings(parts, light)
+    tint = _tint_matrix(species.mean_luma, pose)
+    light_gain = _display(np.array(light.rgb))[:, None]
+    scale = resolution * pose.size_px / species.forewing_units
+    # One pixel more on every side: bilinear sampling reaches out by half a pixel.
+    boxes = ((parts.bounds - [left, top, left, top]) * resolution + [-1, -1, 2, 2]).astype(int).tolist()
+    for part in parts.order:
+        x0, y0 = max(boxes[part][0], 0), max(boxes[part][1], 0)
+        x1, y1 = min(boxes[part][2], tile.shape[1]), min(boxes[part][3], tile.shape[0])
         if x0 >= x1 or y0 >= y1:
             continue
-        level = _mip_level(part, corners)
-        face, gain = _lit_face(part, level, to_light, light)
-        shrink_x = part.texture.size_px[0] / face.shape[1]
-        shrink_y = part.texture.size_px[1] / face.shape[0]
-        from_face = np.array([[shrink_x, 0, shrink_x / 2], [0, shrink_y, shrink_y / 2], [0, 0, 1]])
-        to_patch = np.array(
-            [
-                [resolution, 0, -left * resolution - 0.5 - x0],
-                [0, resolution, -top * resolution - 0.5 - y0],
-                [0, 0, 1],
-            ]
-        )
-        patch = cv2.warpPerspective(face, to_patch @ part.plane @ from_face, (int(x1 - x0), int(y1 - y0)))
-        patch = cv2.transform(patch, _colour_matrix(gain, species.mean_luma, pose))
+        texture, shading = species.parts[part], shadings[part]
+        level = _mip_level(texture, scale, parts.facing[part])
+        face = _lit_face(texture, level, parts.facing[part] >= 0, shading)
+        plane = planes[part] @ texture.mip_to_largest[level]
+        plane[0] -= (x0 + 0.5) * plane[2]  # OpenCV counts from pixel centres, the geometry from corners
+        plane[1] -= (y0 + 0.5) * plane[2]
+        patch = cv2.warpPerspective(face, plane, (x1 - x0, y1 - y0))
+        colour = tint.copy()
+        colour[:3] *= shading.brightness * light_gain
+        patch = cv2.transform(patch, colour)
         below = tile[y0:y1, x0:x1]
-        below[:] = cv2.add(patch, cv2.multiply(below, cv2.transform(patch, BACKGROUND_SHARE), scale=1 / 255))
+        below *= cv2.transform(patch, BACKGROUND_SHARE)
+        below += patch
     return tile
 
 
-def _mip_level(part: Part, corners: NDArray[np.float64]) -> int:
-    """The mip with one to MIP_STEP texels per pixel; strongly foreshortened wings take a smaller one."""
-    width, height = part.texture.size_px
-    across = (corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3]) / (2 * width)
-    along = (corners[:, 3] - corners[:, 0] + corners[:, 2] - corners[:, 1]) / (2 * height)
-    # Singular values of the 2x2 map from texels to pixels: its longest and shortest stretch.
-    longest = sqrt(across @ across + along @ along + 1e-9)
-    area = abs(across[0] * along[1] - across[1] * along[0])
-    foreshortening = min(longest**2 / (area + 1e-9), 2**8)
-    level = -log2(longest) + max(log2(foreshortening) - SHARP_FORESHORTENING, 0) * FORESHORTENED_LOSS
-    return min(max(floor(level / log2(MIP_STEP)), 0), len(part.texture.dorsal) - 1)
+def _mip_level(texture: Texture, px_per_unit: float, facing: float) -> int:
+    """The mip with one to MIP_STEP texels per pixel; smaller where the part is strongly foreshortened."""
+    shrinking = log2(texture.px_per_unit / px_per_unit)
+    foreshortening = -log2(max(abs(facing), 2**-8))
+    smoothed = max(foreshortening - SHARP_FORESHORTENING, 0) * FORESHORTENED_LOSS
+    return min(max(floor((shrinking + smoothed) / log2(MIP_STEP)), 0), len(texture.dorsal) - 1)
 
 
-def _lit_face(
-    part: Part, level: int, to_light: NDArray[np.float64], light: Light
-) -> tuple[Tile, NDArray[np.float64]]:
-    """The visible face with everything that varies over it, and the RGB gain of the light on it."""
-    outward = 1 if part.shows_back else -1
-    texture = part.texture
-    face = (texture.dorsal if part.shows_back else texture.ventral)[level]
-    facing = outward * part.normal @ to_light
-    gain = _display(light.ambient + light.diffuse * max(facing, 0)) * _display(np.array(light.rgb))
-    if not texture.glow:
-        return face, gain
-    if facing < 0:
-        shine = TRANSLUCENCY * _display(light.diffuse * -facing) / gain.mean()
-        face = cv2.addWeighted(face, 1, texture.glow[level], shine, 0)
-    if texture.flash and part.shows_back:
-        half_way = to_light + [0, 0, 1]
-        highlight = max(part.normal @ half_way, 0) / sqrt(half_way @ half_way)
-        face = cv2.addWeighted(face, 1, texture.flash[level], FLASH_REST + FLASH_GAIN * highlight**FLASH_EXPONENT, 0)
-    tip_gain = _display(light.ambient + light.diffuse * max(outward * part.tip_normal @ to_light, 0))
-    change = float(tip_gain / _display(light.ambient + light.diffuse * max(facing, 0)) - 1)
-    along = cv2.multiply(face, texture.ramp[level], scale=abs(change) / 255)
-    return (cv2.add(face, along) if change > 0 else cv2.subtract(face, along)), gain
+def _shadings(parts: PosedParts, light: Light) -> list[Shading]:
+    """Lambert's law on both sides of each part, light through it, and a highlight for iridescence."""
+    to_light = np.array(light.direction) / np.linalg.norm(light.direction)
+    half_way = to_light + TOWARD_CAMERA
+    half_way /= sqrt(half_way @ half_way)
+    shadings = []
+    for facing, lit, tip_lit, highlight in zip(
+        parts.facing,
+        (parts.normals @ to_light).tolist(),
+        (parts.tip_normals @ to_light).tolist(),
+        (parts.normals @ half_way).tolist(),
+    ):
+        if facing < 0:
+            lit, tip_lit = -lit, -tip_lit
+        brightness = _display(light.ambient + light.diffuse * max(lit, 0.0))
+        tip_brightness = _display(light.ambient + light.diffuse * max(tip_lit, 0.0))
+        shine = TRANSLUCENCY * _display(light.diffuse * max(-lit, 0.0)) / brightness
+        flash = FLASH_REST + FLASH_GAIN * max(highlight, 0.0) ** FLASH_EXPONENT
+        shadings.append(Shading(brightness, tip_brightness / brightness - 1, shine, flash))
+    return shadings
 
 
-def _display(linear):
+def _display(linear: Any) -> Any:
+    """Linear light (a number or an array) to display space."""
     return linear ** (1 / DISPLAY_GAMMA)
 
 
-def _colour_matrix(gain: NDArray[np.float64], mean_luma: float, pose: Pose) -> NDArray[np.float32]:
-    """(4,4) for premultiplied RGBA: the light's gain, then the tint, which keeps the wing's light and dark."""
-    cover = TINT_COVER * pose.tint_strength
+def _lit_face(texture: Texture, level: int, shows_back: bool, shading: Shading) -> Tile:
+    """The visible face with every effect of light that varies over it."""
+    face: Tile = (texture.dorsal if shows_back else texture.ventral)[level]  # uint8
+    if texture.glow and shading.shine > 0:
+        face = cv2.addWeighted(face, 1, texture.glow[level], shading.shine, 0)
+    if texture.flash and shows_back:
+        face = cv2.addWeighted(face, 1, texture.flash[level], shading.flash, 0)
+    if texture.ramp:
+        along = cv2.multiply(face, texture.ramp[level], scale=abs(shading.tip_change) / 255)
+        face = cv2.add(face, along) if shading.tip_change > 0 else cv2.subtract(face, along)
+    return face.astype(np.float32)
+
+
+def _tint_matrix(mean_luma: float, pose: Pose) -> NDArray[np.float32]:
+    """(4,4) for premultiplied RGBA that lays the tint over a wing and keeps the wing's light and dark."""
     matrix = np.eye(4, dtype=np.float32)
-    matrix[:3, :3] *= 1 - cover
-    if cover > 0:
+    if pose.tint_strength > 0:
+        cover = TINT_COVER * pose.tint_strength
         tint = np.array(pose.tint, np.float32)[:, None]
-        matrix[:3, :3] += cover * TINT_PATTERN * tint * LUMA / max(mean_luma, 0.05)
+        matrix[:3, :3] = (1 - cover) * matrix[:3, :3] + cover * TINT_PATTERN / mean_luma * tint * LUMA
         matrix[:3, 3:] = cover * (1 - TINT_PATTERN) * tint
-    matrix[:3] *= gain[:, None]
     return matrix
 
 
 def _mean(tiles: list[Tile]) -> Tile:
     if len(tiles) == 1:
         return tiles[0]
-    total = np.zeros(tiles[0].shape, np.float32)
-    for tile in tiles:
-        cv2.accumulate(tile, total)
-    return cv2.convertScaleAbs(total, alpha=1 / len(tiles))
+    return sum(tiles[1:], tiles[0]) / np.float32(len(tiles))
 
 
 def _finish(tile: Tile, area: Box, resolution: float, pose: Pose) -> Tile:
@@ -203,7 +224,7 @@ def _finish(tile: Tile, area: Box, resolution: float, pose: Pose) -> Tile:
     if pose.blur_px > 0.25:
         tile = cv2.GaussianBlur(tile, (0, 0), pose.blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
     if pose.opacity < 1:
-        tile = cv2.convertScaleAbs(tile, alpha=pose.opacity)
+        tile = tile * np.float32(pose.opacity)
     if resolution != 1:
         size = (area[2] - area[0], area[3] - area[1])
         tile = cv2.resize(tile, size, interpolation=cv2.INTER_AREA if resolution > 1 else cv2.INTER_LINEAR)

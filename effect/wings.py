@@ -10,13 +10,16 @@ from math import cos, hypot, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.species import Species, Texture
+from effect.species import Species
 
 CAMERA_UNITS = 6.0  # small enough that a beating wing visibly comes nearer
 ROOT_ASIDE = 0.035  # the wings are fixed beside the body's axis, on its back
 FOREWING_ROOT_ABOVE, HINDWING_ROOT_ABOVE = 0.04, 0.02
 BODY_SHORTEST = 0.35  # a body that points at the camera keeps this share of its length: it is round
 TIP_DROOP = 0.35  # radians: wings bend toward their tips, so the light changes along them
+
+LEFT_HINDWING, LEFT_FOREWING, RIGHT_HINDWING, RIGHT_FOREWING, BODY = range(5)
+TOWARD_CAMERA = np.array([0.0, 0.0, 1.0])
 
 Vector = NDArray[np.float64]  # (3,)
 Matrix = NDArray[np.float64]  # (3,3)
@@ -46,43 +49,71 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A wing or the body, ready to be drawn."""
+class PosedParts:
+    """The five parts of a butterfly in the frame; arrays are indexed by part: see LEFT_HINDWING and so on."""
 
-    texture: Texture
-    plane: Matrix  # texture pixels (largest mip) -> frame pixels, homogeneous
-    corners: NDArray[np.float64]  # (2,4) the texture's corners in the frame
-    normal: Vector  # of its back, camera space, near the root
-    tip_normal: Vector
-    shows_back: bool
+    order: list[int]  # parts, back to front
+    planes: NDArray[np.float64]  # (5,3,3) texture pixels (largest mip) -> frame pixels, homogeneous
+    bounds: NDArray[np.float64]  # (5,4) left, top, right, bottom of each part in the frame
+    normals: NDArray[np.float64]  # (5,3) of the back, camera space, near the root
+    tip_normals: NDArray[np.float64]  # (5,3)
+    facing: list[float]  # cosine between each back and the direction to the camera; negative: shows its belly
 
 
-def posed_parts(species: Species, pose: Pose) -> list[Part]:
-    """The wings and the body, in the order in which they have to be painted."""
+def posed_parts(species: Species, pose: Pose) -> PosedParts:
+    """Lay out the wings and the body as the camera sees them."""
     turn = _rotation(pose)
-    lens = _lens(pose, pose.size_px / species.forewing_units)
+    across, along, roots, normals, tip_normals = _model_directions(pose) @ turn.T
     axis = turn[:, 1]
+    across[BODY], along[BODY] = _body_card(axis)
+    roots[BODY] = 0
+    normals[BODY] = tip_normals[BODY] = TOWARD_CAMERA
+    to_camera = CAMERA_UNITS * TOWARD_CAMERA - roots
+    facing = (normals * to_camera).sum(axis=1) / CAMERA_UNITS
+
+    lens = _lens(pose, pose.size_px / species.forewing_units)
+    card_to_camera = np.stack([across, along, roots], axis=2)
+    card_to_frame = lens[:, :3] @ card_to_camera
+    card_to_frame[:, :, 2] += lens[:, 3]
+    planes = card_to_frame @ species.texture_to_card
+    outlines = planes @ species.outlines
+    outlines = outlines[:, :2] / outlines[:, 2:]
+    bounds = np.concatenate([outlines.min(axis=2), outlines.max(axis=2)], axis=1)
+    order = _painting_order(axis, across, roots, normals)
+    return PosedParts(order, planes, bounds, normals, tip_normals, facing.tolist())
+
+
+def _model_directions(pose: Pose) -> NDArray[np.float64]:
+    """(5 vectors, 5 parts, 3) of the parts in model space: across, along, root, normal, normal at the tip."""
+    vectors = np.zeros((5, 5, 3))
+    vectors[1, :, 1] = 1
+    for part, side, angle, above in (
+        (LEFT_HINDWING, -1, pose.hindwing_angle, HINDWING_ROOT_ABOVE),
+        (LEFT_FOREWING, -1, pose.forewing_angle, FOREWING_ROOT_ABOVE),
+        (RIGHT_HINDWING, 1, pose.hindwing_angle, HINDWING_ROOT_ABOVE),
+        (RIGHT_FOREWING, 1, pose.forewing_angle, FOREWING_ROOT_ABOVE),
+    ):
+        vectors[0, part] = side * cos(angle), 0, sin(angle)
+        vectors[2, part] = side * ROOT_ASIDE, 0, above
+        vectors[3, part] = -side * sin(angle), 0, cos(angle)
+        vectors[4, part] = -side * sin(angle - TIP_DROOP), 0, cos(angle - TIP_DROOP)
+    return vectors
+
+
+def _painting_order(axis: Vector, spans: NDArray, roots: NDArray, normals: NDArray) -> list[int]:
+    """Parts from back to front, chosen so that a beating wing only changes place while it is edge-on."""
     sides = []
-    for side in (-1, 1):
-        hindwing = _wing(species.hindwing, side, pose.hindwing_angle, HINDWING_ROOT_ABOVE, turn, lens)
-        forewing = _wing(species.forewing, side, pose.forewing_angle, FOREWING_ROOT_ABOVE, turn, lens)
+    for hindwing, forewing in ((LEFT_HINDWING, LEFT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)):
         # The forewing lies on the hindwing's back, whatever the beat.
-        shows_back = (hindwing.normal + forewing.normal)[2] >= 0
-        pair = [hindwing, forewing] if shows_back else [forewing, hindwing]
-        mean_angle = (pose.forewing_angle + pose.hindwing_angle) / 2
-        span = turn @ [side * cos(mean_angle), 0, sin(mean_angle)]
-        root = turn @ [side * ROOT_ASIDE, 0, FOREWING_ROOT_ABOVE]
-        sides.append((span[2], _covers_body(axis, root, span), pair))
+        shows_backs = normals[hindwing, 2] + normals[forewing, 2] >= 0
+        pair = [hindwing, forewing] if shows_backs else [forewing, hindwing]
+        span = spans[hindwing] + spans[forewing]
+        sides.append((span[2], _covers_body(axis, roots[forewing], span), pair))
     # Half planes that share a hinge: the one whose span points more toward the camera is in front.
-    sides.sort(key=lambda entry: entry[0])
-    parts: list[Part] = []
-    body: list[Part] = [_body(species.body, axis, lens)]
-    for _, covers_body, pair in sides:
-        if covers_body:
-            parts += body
-            body = []
-        parts += pair
-    return parts + body
+    (_, far_covers, far), (_, near_covers, near) = sorted(sides, key=lambda side: side[0])
+    if far_covers:
+        return [BODY, *far, *near]
+    return [*far, BODY, *near] if near_covers else [*far, *near, BODY]
 
 
 def _rotation(pose: Pose) -> Matrix:
@@ -110,49 +141,18 @@ def _lens(pose: Pose, px_per_unit: float) -> NDArray[np.float64]:
     )
 
 
-def _wing(texture: Texture, side: int, angle: float, above: float, turn: Matrix, lens: NDArray) -> Part:
-    cos_angle, sin_angle = cos(angle), sin(angle)
-    directions = np.array(
-        [
-            [side * cos_angle, 0, side * ROOT_ASIDE, -side * sin_angle, -side * sin(angle - TIP_DROOP)],
-            [0, 1, 0, 0, 0],
-            [sin_angle, 0, above, cos_angle, cos(angle - TIP_DROOP)],
-        ]
-    )
-    across, along, root, normal, tip_normal = (turn @ directions).T
-    shows_back = normal @ ([0, 0, CAMERA_UNITS] - root) >= 0
-    return _part(texture, across, along, root, lens, normal, tip_normal, bool(shows_back))
-
-
-def _body(texture: Texture, axis: Vector, lens: NDArray) -> Part:
-    """A card along the body's axis that always turns its face to the camera."""
+def _body_card(axis: Vector) -> tuple[Vector, Vector]:
+    """The body is round: its card lies along the axis and always turns its face to the camera."""
     length = hypot(axis[0], axis[1])
-    flat = axis / length if length > 1e-6 else np.array([0.0, 1.0, 0.0])
-    along = flat * max(length, BODY_SHORTEST) * [1, 1, 0] + axis * [0, 0, 1]
-    across = np.array([flat[1], -flat[0], 0])
-    toward_camera = np.array([0.0, 0.0, 1.0])
-    return _part(texture, across, along, np.zeros(3), lens, toward_camera, toward_camera, True)
-
-
-def _part(
-    texture: Texture, across: Vector, along: Vector, root: Vector, lens: NDArray,
-    normal: Vector, tip_normal: Vector, shows_back: bool,
-) -> Part:
-    """The texture laid out from its hinge at `root`: its columns go `across`, its rows against `along`."""
-    hinge_x, hinge_y = texture.hinge_px
-    scale = 1 / texture.px_per_unit
-    origin = root + (hinge_y * along - hinge_x * across) * scale
-    plane = lens[:, :3] @ np.stack([across * scale, -along * scale, origin], axis=1)
-    plane[:, 2] += lens[:, 3]
-    width, height = texture.size_px
-    corners = plane @ np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]])
-    return Part(texture, plane, corners[:2] / corners[2], normal, tip_normal, shows_back)
+    flat_x, flat_y = (axis[0] / length, axis[1] / length) if length > 1e-6 else (0.0, 1.0)
+    seen = max(length, BODY_SHORTEST)
+    return np.array([flat_y, -flat_x, 0]), np.array([flat_x * seen, flat_y * seen, axis[2]])
 
 
 def _covers_body(axis: Vector, root: Vector, span: Vector) -> bool:
     """Whether a wing reaches across the body's axis in front of it, as the camera sees it."""
-    aside = np.array([axis[1], -axis[0]])
-    root_aside, span_aside = aside @ root[:2], aside @ span[:2]
+    root_aside = axis[1] * root[0] - axis[0] * root[1]
+    span_aside = axis[1] * span[0] - axis[0] * span[1]
     if root_aside * span_aside > 0:
         return False
     # Depth where the wing's plane crosses the axis, times |span_aside|.

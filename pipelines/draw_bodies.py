@@ -40,10 +40,10 @@ class Canvas:
 
     def reduced(self) -> NDArray[np.uint8]:
         """Straight RGBA uint8 (HEIGHT_PX, WIDTH_PX, 4)."""
-        painted = np.dstack([self.rgb, self.alpha])
-        painted = cv2.resize(painted, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-        painted[..., :3] /= np.maximum(painted[..., 3:], 1e-3)
-        return (np.clip(painted, 0, 1) * 255 + 0.5).astype(np.uint8)
+        rgb = cv2.resize(self.rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+        alpha = cv2.resize(self.alpha, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+        straight = rgb / np.maximum(alpha, 1e-3)[..., None]
+        return (np.clip(np.dstack([straight, alpha]), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def draw_body(body_rgb: NDArray, fur_rgb: NDArray) -> NDArray[np.uint8]:
@@ -77,7 +77,9 @@ def draw_abdomen(canvas: Canvas, rgb: NDArray) -> None:
         draw_slice(canvas, 0, y, radius, rgb * ring)
 
 
-def draw_ellipse(canvas: Canvas, centre: tuple[float, float], radii: tuple[float, float], rgb: NDArray) -> None:
+def draw_ellipse(
+    canvas: Canvas, centre: tuple[float, float], radii: tuple[float, float], rgb: NDArray
+) -> None:
     for height in np.linspace(-1, 1, 200):
         draw_slice(canvas, centre[0], centre[1] + height * radii[1], radii[0] * np.sqrt(1 - height**2), rgb)
 
