@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,5 +26,7 @@ def vanish_clip(scene: Scene, timeline: Timeline) -> VideoClip:
         index = int(seconds * timeline.fps + 1e-6)
         return frame_at(scene, timeline, min(max(index, 0), timeline.frame_count - 1))
 
-    clip = VideoClip(frame_function=frame_function, duration=float(timeline.frame_count / timeline.fps))
+    # A thousandth of a frame more: moviepy rounds duration times fps down, and would drop the last frame.
+    duration = float((timeline.frame_count + Fraction(1, 1000)) / timeline.fps)
+    clip = VideoClip(frame_function=frame_function, duration=duration)
     return clip.with_fps(float(timeline.fps))

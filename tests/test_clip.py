@@ -1,0 +1,49 @@
+"""The effect as a moviepy clip shows the very frames that a render writes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from conftest import paint_scene
+
+from effect.clip import vanish_clip
+from effect.compositor import frame_at
+from effect.preset import load_preset
+from effect.scene import Scene
+from effect.timeline import plan
+
+
+def make_scene() -> Scene:
+    photo, mask, plate = paint_scene(64, 96)
+    return Scene(photo=photo, plate=plate, foreground=photo, alpha=mask.astype(np.float32))
+
+
+@pytest.mark.parametrize("fps", [Fraction(8), Fraction(30000, 1001)])
+def test_each_frame_is_shown_for_its_time(fps: Fraction) -> None:
+    scene = make_scene()
+    timeline = plan(scene, load_preset().scaled_to(1.0), seed=3, fps=fps)
+    clip = vanish_clip(scene, timeline)
+    assert clip.size == (64, 96) and clip.fps == pytest.approx(float(fps))
+    assert clip.duration == pytest.approx(timeline.frame_count / fps, abs=1e-3)
+    for index, frame in enumerate(clip.iter_frames()):
+        assert (frame == frame_at(scene, timeline, index)).all()
+    assert index + 1 == timeline.frame_count
+    assert (clip.get_frame(clip.duration) == scene.plate).all()
+
+
+def test_clips_can_be_joined() -> None:
+    from moviepy import concatenate_videoclips
+
+    scene = make_scene()
+    clip = vanish_clip(scene, plan(scene, load_preset().scaled_to(1.0), seed=3, fps=Fraction(8)))
+    joined = concatenate_videoclips([clip, clip])
+    assert joined.duration == pytest.approx(2 * clip.duration)
+    assert (joined.get_frame(clip.duration) == scene.photo).all()
+
+
+def test_a_scene_takes_pictures_of_one_size() -> None:
+    photo, mask, plate = paint_scene(64, 96)
+    with pytest.raises(ValueError, match="plate is uint8"):
+        Scene(photo=photo, plate=plate[:90], foreground=photo, alpha=mask.astype(np.float32))
