@@ -17,7 +17,7 @@ CANDIDATES = 14  # tries per point; more makes the spacing more even
 USUAL_PERSON = 0.22  # share of the frame at which a preset's `size` holds as written
 WING_AREA = 1.7  # flat wings of a butterfly, in squares of its forewing's length
 COVER = 2.1  # wing area over the person's area; beating wings show about half of it
-FEWEST, MOST = 14, 420  # what "auto" may choose
+FEWEST, MOST = 14, 320  # what "auto" may choose
 HEAD_SHARE = 0.24  # top part of a person treated as head
 TAKE_OFF_JITTER_SECONDS = 0.05
 TAKE_OFF_LAG = 0.6  # of the softness: wings stay spread over their patch until it is gone
@@ -61,8 +61,8 @@ def plant_anchors(scene: Scene, dissolve: Dissolve, preset: Preset, generator: n
 
 
 def _person_factor(share: float) -> float:
-    """Small people get smaller butterflies, so that they still dissolve into many."""
-    return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.4, 1.15))
+    """Small people get smaller butterflies, so that they still dissolve into many; close-ups get larger ones."""
+    return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.4, 1.4))
 
 
 def _local_size(person: NDArray[np.float32], usual_px: float) -> NDArray[np.float32]:
@@ -95,17 +95,18 @@ def _blue_noise(
     Mitchell, "Spectrally optimal sampling for distribution ray tracing" (1991), section 4, with local spacing.
     """
     rows, columns = np.nonzero(person)
-    chance = np.cumsum(1 / np.square(sizes[rows, columns]), dtype=np.float64)
+    spacing = sizes[rows, columns]
+    chance = np.cumsum(1 / np.square(spacing), dtype=np.float64)
     drawn = generator.random((count, CANDIDATES))
     chosen = np.zeros(count, np.intp)
     for point in range(count):
         candidates = np.searchsorted(chance, drawn[point] * chance[-1])
         candidates = np.minimum(candidates, len(rows) - 1)
-        placed = chosen[:point]
+        placed = chosen[:point] if point else candidates[:1]
         down = rows[candidates, None] - rows[placed]
         across = columns[candidates, None] - columns[placed]
-        room = sizes[rows, columns][candidates, None] + sizes[rows, columns][placed] if point else 1
-        nearest = ((down**2 + across**2) / np.square(room)).min(axis=1) if point else drawn[point]
+        room = spacing[candidates, None] + spacing[placed]
+        nearest = ((down**2 + across**2) / np.square(room)).min(axis=1)
         chosen[point] = candidates[np.argmax(nearest)]
     return rows[chosen], columns[chosen]
 

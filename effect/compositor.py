@@ -28,9 +28,10 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     frame = dissolved(scene, timeline.dissolve, seconds)
     butterflies = timeline.swarm.visible(index)
     _cast_shadows(frame, scene, timeline, index, butterflies, seconds)
+    names = timeline.swarm.species
+    wings = {name: load_species(name) for name in set(names)}
     for butterfly in butterflies:
-        species = load_species(timeline.swarm.species[butterfly])
-        draw_butterfly(frame, species, timeline.swarm.pose(index, butterfly), timeline.light)
+        draw_butterfly(frame, wings[names[butterfly]], timeline.swarm.pose(index, butterfly), timeline.light)
     return frame
 
 

@@ -19,8 +19,9 @@ STEPS_PER_SECOND = 60  # of the simulation; fixed, so that a clip flies the same
 CAMERA_DISTANCE = 2.6
 STEERING_SECONDS = 0.30
 CRUISE = (0.20, 0.38)  # frame heights a second
-WAVES = 24  # of the curl noise
+WAVES = 16  # of the curl noise
 WAVELENGTHS = (0.25, 0.95)  # frame heights
+FAR_DEPTH = -2.0  # those that want to be beyond this are lost in the distance instead of leaving the frame
 CLOSING_SECONDS = 0.5  # a butterfly still in the air at the end shrinks away in this time
 OFF_FRAME_SIZES = 1.8  # forewing lengths from its centre at which a butterfly is surely out of the picture
 
@@ -43,6 +44,7 @@ class Drift:
     speed: Array
     swirl: Array
     depth: Array
+    haunt: Array  # (n, 2) on screen
     exit_heading: Array
     clear_seconds: Array
 
@@ -117,18 +119,20 @@ def _drift(
     depth = np.where(near, generator.uniform(0.5, 1.35, count), depth)
     depth = np.where(far, -generator.uniform(5.0, 11.0, count), depth)
 
-    aside = (start[:, 0] - start[:, 0].mean()) / aspect if count else start[:, 0]
-    angle = np.pi / 2 - 1.5 * aside - 0.5 * np.sign(preset.wind) * min(abs(preset.wind), 1) * np.pi / 2
-    angle = angle + generator.normal(0, 0.65, count)
+    haunt = generator.uniform((0.06, 0.25), (0.94, 0.92), (count, 2)) * (aspect, 1)
+    haunt[:, 0] += 1.5 * preset.wind
+    aside = np.clip(haunt[:, 0] / aspect - 0.5, -0.7, 0.7)
+    angle = np.pi / 2 - 2.2 * aside + generator.normal(0, 0.5, count)
     exit_heading = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
 
     # Leaving in one rush at the deadline would look like a signal: each has a deadline of its own.
-    stay = generator.uniform(1.4, 3.4, count) / preset.speed
-    latest = clear_seconds - generator.uniform(0.0, 0.35, count) * np.maximum(clear_seconds - take_off, 0)
+    stay = generator.uniform(1.4, 3.6, count) / preset.speed
+    latest = clear_seconds - CLOSING_SECONDS - generator.uniform(0.0, 0.4, count) * preset.linger_seconds
     return Drift(
         speed=generator.uniform(*CRUISE, count) * preset.speed,
         swirl=generator.choice([-1.0, 1.0], count, p=[0.35, 0.65]),
         depth=depth,
+        haunt=haunt,
         exit_heading=exit_heading,
         clear_seconds=np.minimum(take_off + stay, latest),
     )
@@ -155,6 +159,7 @@ def _integrate(
             _natural_urge(position, middle, aloft, drift)
             + 1.15 * preset.wildness * gusts(position, step * step_seconds)
             + 0.55 * preset.wildness * restless[step]
+            + _homing(position, aloft, drift, aspect)
         )
         urge[:, 2] += 1.4 * (drift.depth - position[:, 2])
         wanted = drift.speed[:, None] * (1 + 0.5 * np.exp(-aloft / 0.5)) * urge + wind
@@ -172,9 +177,16 @@ def _natural_urge(position: Array, middle: Array, aloft: Array, drift: Drift) ->
     around /= np.linalg.norm(around, axis=1, keepdims=True) + 0.08
     away = np.concatenate([across, 0.25 * (position[:, 1:2] - middle[1]), np.zeros_like(deep)], axis=1)
     away /= np.linalg.norm(away, axis=1, keepdims=True) + 0.15
-    urge = 0.55 * drift.swirl[:, None] * around + np.clip(aloft / 1.2, 0, 1) * away
-    urge[:, 1:2] += np.exp(-aloft / 1.1) + 0.16
+    urge = 0.55 * drift.swirl[:, None] * around + 0.6 * np.clip(aloft / 1.2, 0, 1) * away
+    urge[:, 1:2] += np.exp(-aloft / 1.1) + 0.08
     return urge
+
+
+def _homing(position: Array, aloft: Array, drift: Drift, aspect: float) -> Array:
+    """A pull toward each one's own part of the picture: the swarm fills it until it is time to go."""
+    away = drift.haunt - on_screen(position, aspect)
+    pull = 1.1 * away / (np.linalg.norm(away, axis=1, keepdims=True) + 0.2) * smooth((aloft - 0.3) / 1.2)
+    return np.concatenate([pull, np.zeros((len(position), 1))], axis=1)
 
 
 def _restlessness(steps: int, count: int, generator: np.random.Generator) -> Array:
@@ -199,10 +211,11 @@ def _hurry_out(wanted: Array, position: Array, size: Array, drift: Drift, second
     to_side = np.where(heading[:, 0] > 0, aspect - screen[:, 0], screen[:, 0]) + margin
     to_end = np.where(heading[:, 1] > 0, 1 - screen[:, 1], screen[:, 1]) + margin
     path = np.minimum(to_side / (np.abs(heading[:, 0]) + 1e-3), to_end / (np.abs(heading[:, 1]) + 1e-3))
-    needed = np.clip(path, 0, None) / zoom / np.maximum(drift.clear_seconds - seconds, 0.2)
-    needed = np.where(drift.depth < -2, 0.0, np.minimum(needed, 4.0))
-    urgency = smooth((needed - 0.6 * drift.speed) / drift.speed)[:, None]
-    out = drift.exit_heading * np.maximum(1.15 * needed, drift.speed)[:, None]
+    time_left = drift.clear_seconds - seconds
+    needed = np.minimum(np.clip(path, 0, None) / zoom / np.maximum(time_left, 0.2), 4.0)
+    urgency = np.maximum(smooth((needed - 0.6 * drift.speed) / drift.speed), smooth(1 - time_left / 0.4))
+    urgency = np.where(drift.depth < FAR_DEPTH, 0.0, urgency)[:, None]
+    out = drift.exit_heading * np.maximum(1.15 * needed, 1.3 * drift.speed)[:, None]
     return wanted * (1 - urgency) + (out + 0.35 * wanted) * urgency
 
 
@@ -210,8 +223,8 @@ def _lost_in_the_distance(position: Array, drift: Drift, seconds: Array) -> Arra
     """Butterflies that fly into the depth dissolve in the haze when they are small."""
     zoom = perspective(position[..., 2])
     hazy = smooth((zoom - 0.16) / 0.16)
-    in_time = smooth((drift.clear_seconds + 0.8 - seconds) / 0.8)
-    return np.where(drift.depth < -2, hazy * in_time, 1.0)
+    in_time = smooth((drift.clear_seconds + 0.4 - seconds) / 0.8)
+    return np.where(drift.depth < FAR_DEPTH, hazy * in_time, 1.0)
 
 
 def _unit(vectors: Array) -> Array:

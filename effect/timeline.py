@@ -21,7 +21,7 @@ PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far bel
 FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
 FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
 BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
-FEWEST_PEEL_SECONDS = 0.05
+FEWEST_PEEL_SECONDS = 0.15
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,10 @@ def _swarm(
     take_off = np.maximum(anchors.take_off_seconds, preset.photo_still_seconds + peel)
 
     last_seconds = float((frame_count - 1) / fps)
-    steps = int(np.ceil(last_seconds * STEPS_PER_SECOND)) + 2
+    steps = int(np.ceil(preset.duration_seconds * STEPS_PER_SECOND)) + 2
     start = np.stack([anchors.x_px / height, 1 - anchors.y_px / height], axis=1)
     size = anchors.size_px / height
-    clear = min(preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds, last_seconds)
+    clear = preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds
     flight = fly(start, size, take_off, clear, aspect, steps, preset, generator)
 
     clock = np.arange(steps) / STEPS_PER_SECOND
@@ -157,7 +157,7 @@ def _poses(
     screen = on_screen(position, width / height)
     grown = peeled(age, peel)
     size_px = anchors.size_px * zoom * grown * np.sqrt(presence)
-    opacity = sampled(presence * (age > -peel))
+    opacity = sampled(presence * np.clip(3 * grown, 0, 1))
     opacity[[0, -1]] = 0
     tint_strength = np.exp(-np.clip(age, 0, None) / max(preset.tint_seconds, 1e-3))
     too_near = np.clip(np.log2(np.maximum(zoom, 1e-3)) - FOCUS_DEPTH, 0, None)

@@ -52,7 +52,7 @@ def hold(
     approach = np.gradient(position[..., 2], 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(age)
     free = smooth(age / 0.35)
     gate = _flap_gate(age, generator)
-    yaw, bank = _heading(velocity, approach, age, generator.uniform(-1.0, 1.0, count))
+    yaw, bank = _heading(velocity, approach, age, generator.normal(0, 1.0, count))
     phase = _beat_phase(velocity[..., 1], gate, age, frames_per_second, generator.uniform(*BEATS_PER_SECOND, count))
 
     lean = generator.normal(0, 0.22, count)
@@ -74,7 +74,7 @@ def hold(
 def peeled(age: Array, peel_seconds: Array) -> Array:
     """How far (0-1) a butterfly has grown out of the person."""
     grown = np.clip(1 + age / np.maximum(peel_seconds, 1e-3), 0, 1)
-    return 1 - (1 - grown) ** 2
+    return grown * (2 - grown) * smooth(grown / 0.4)
 
 
 def _flap_gate(age: Array, generator: np.random.Generator) -> Array:

@@ -1,0 +1,173 @@
+"""The plan of a clip: everything drawn once, everybody on time, nobody pops in or out."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scenes import figure_scene
+
+from effect.preset import load_preset
+from effect.scene import Scene
+from effect.timeline import FINE_GRID, PIXEL_GRID, Swarm, Timeline, estimate_light, plan
+
+SCENE = figure_scene()
+HEIGHT, WIDTH = SCENE.alpha.shape
+FPS = Fraction(30)
+
+
+def planned(name: str = "classic", seed: int = 1, fps: Fraction = FPS, scene: Scene = SCENE, **overrides: str) -> Timeline:
+    return plan(scene, load_preset(name, overrides), seed, fps)
+
+
+def in_frame(swarm: Swarm) -> np.ndarray:
+    """Butterflies of which some part may show, (frames, n)."""
+    reach = 1.5 * swarm.size_px + 2 * swarm.blur_px
+    beside = (swarm.x_px < -reach) | (swarm.x_px > WIDTH + reach)
+    return (swarm.opacity > 0) & ~beside & (swarm.y_px > -reach) & (swarm.y_px < HEIGHT + reach)
+
+
+@pytest.mark.parametrize(("fps", "frames"), [(Fraction(30), 222), (Fraction(24000, 1001), 177), (Fraction(5), 37)])
+def test_frames_of_a_clip(fps: Fraction, frames: int) -> None:
+    timeline = planned(fps=fps)
+    assert (timeline.frame_count, timeline.fps) == (frames, fps)
+    assert timeline.swarm.x_px.shape[0] == frames
+
+
+@pytest.mark.parametrize("count", [0, 1, 37, 150])
+def test_the_number_of_butterflies_is_honoured(count: int) -> None:
+    swarm = planned(butterflies=str(count)).swarm
+    assert len(swarm.species) == count
+    assert ((swarm.opacity > 0).any(axis=0)).all()
+
+
+def test_auto_grows_with_the_person() -> None:
+    arms_only = dataclasses.replace(SCENE, alpha=np.where(np.arange(HEIGHT)[:, None] > 160, SCENE.alpha, 0))
+    few, many = len(planned(scene=arms_only).swarm.species), len(planned().swarm.species)
+    assert 14 <= few < many <= 320
+    assert len(planned(density="2").swarm.species) > 1.5 * many
+
+
+def test_only_the_wanted_species_fly() -> None:
+    assert set(planned(species="monarch,morpho").swarm.species) == {"monarch", "morpho"}
+
+
+def test_one_seed_one_plan() -> None:
+    first, again, other = planned(seed=5).swarm, planned(seed=5).swarm, planned(seed=6).swarm
+    for field in dataclasses.fields(Swarm):
+        assert np.array_equal(getattr(first, field.name), getattr(again, field.name)), field.name
+    assert not np.array_equal(first.x_px[:, :20], other.x_px[:, :20])
+
+
+def test_poses_lie_on_coarse_grids_that_hide_last_digits() -> None:
+    swarm = planned().swarm
+    for name, grid in (("x_px", PIXEL_GRID), ("size_px", PIXEL_GRID), ("yaw", FINE_GRID), ("opacity", FINE_GRID)):
+        steps = getattr(swarm, name).astype(np.float64) * grid
+        assert np.array_equal(steps, np.rint(steps)), name
+
+
+def test_the_same_flight_at_any_frame_rate() -> None:
+    slow, fast = planned(fps=Fraction(15)).swarm, planned(fps=Fraction(60)).swarm
+    assert np.abs(slow.x_px[15:75] - fast.x_px[60:300:4]).max() < 0.1
+
+
+@pytest.mark.parametrize("name", ["classic", "burst", "assemble", "whisper"])
+def test_stills_are_still_and_the_air_clears(name: str) -> None:
+    preset = load_preset(name)
+    visible = (planned(name).swarm.opacity > 0).any(axis=1)
+    before, after = int(preset.still_before_seconds * 30), int(preset.still_after_seconds * 30)
+    assert not visible[: before + 1].any()
+    assert not visible[len(visible) - after :].any()
+    assert not visible[-1]
+    assert visible[before + 3 : -after - 10].mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ["classic", "burst", "assemble", "slow-dream", "ember"])
+def test_nobody_pops(name: str) -> None:
+    swarm = planned(name).swarm
+    shown = in_frame(swarm)
+    both = shown[1:] & shown[:-1]
+    leap = np.hypot(np.diff(swarm.x_px, axis=0), np.diff(swarm.y_px, axis=0)) / HEIGHT
+    assert leap[both].max() < 0.16
+    growth = np.abs(np.diff(swarm.size_px, axis=0)) / np.maximum(np.median(swarm.size_px[shown]), 1)
+    assert growth[both].max() < 0.9
+    assert np.abs(np.diff(swarm.opacity, axis=0))[both].max() < 0.25
+    coming_or_going = shown[1:] != shown[:-1]
+    seen = np.maximum(swarm.opacity[1:] * swarm.size_px[1:], swarm.opacity[:-1] * swarm.size_px[:-1])
+    inside = (swarm.x_px > 0) & (swarm.x_px < WIDTH) & (swarm.y_px > 0) & (swarm.y_px < HEIGHT)
+    in_sight = coming_or_going & inside[1:] & inside[:-1]
+    assert seen[in_sight].max(initial=0) < 0.4 * np.median(swarm.size_px[shown])
+
+
+def test_turns_are_quick_but_not_jumps() -> None:
+    swarm = planned().swarm
+    both = in_frame(swarm)[1:] & in_frame(swarm)[:-1]
+    assert np.abs(np.diff(swarm.yaw, axis=0))[both].max() < 1.0
+    assert np.abs(np.diff(swarm.tilt, axis=0))[both].max() < 0.35
+
+
+def test_take_offs_follow_the_front() -> None:
+    timeline = planned()
+    swarm, dissolve = timeline.swarm, timeline.dissolve
+    anchor_x, anchor_y = swarm.x_px[0].astype(int), swarm.y_px[0].astype(int)
+    moved = np.hypot(swarm.x_px - swarm.x_px[0], swarm.y_px - swarm.y_px[0]) > 0.02 * HEIGHT
+    left_seconds = np.argmax(moved, axis=0) / 30
+    arrival = dissolve.arrival_seconds[anchor_y - dissolve.top, anchor_x - dissolve.left]
+    late = left_seconds - arrival
+    assert 0 < np.median(late) < 0.5
+    assert np.percentile(late, 5) > -0.1
+    assert np.percentile(late, 95) < 0.9
+
+
+def test_anchors_lie_on_the_person_evenly() -> None:
+    swarm = planned().swarm
+    x, y = swarm.x_px[0], swarm.y_px[0]
+    assert (SCENE.alpha[y.astype(int), x.astype(int)] > 0.2).mean() > 0.97
+    gaps = np.hypot(x[:, None] - x, y[:, None] - y) + 1e6 * np.eye(len(x))
+    nearest = gaps.min(axis=1)
+    assert nearest.min() > 0.25 * np.median(nearest)
+
+
+def test_butterflies_are_smaller_on_head_and_arms_than_on_the_trunk() -> None:
+    swarm = planned(size_spread="0", size="0.06").swarm
+    full_size = swarm.size_px[np.argmax(swarm.tint_strength < 1, axis=0), np.arange(len(swarm.species))]
+    x, y = np.abs(swarm.x_px[0] - WIDTH / 2) / HEIGHT, swarm.y_px[0] / HEIGHT
+    trunk = full_size[(y > 0.42) & (y < 0.55) & (x < 0.06)].mean()
+    assert full_size[y < 0.27].mean() < 0.85 * trunk
+    assert full_size[x > 0.17].mean() < 0.85 * trunk
+
+
+def test_wings_wear_the_colours_they_replace_and_lose_them() -> None:
+    swarm = planned().swarm
+    y, x = swarm.y_px[0].astype(int), swarm.x_px[0].astype(int)
+    assert np.abs(swarm.tint - SCENE.foreground[y, x] / 255).mean() < 0.06
+    assert (swarm.tint_strength[0] == 1).all()
+    assert (np.diff(swarm.tint_strength, axis=0) <= 0).all()
+    assert swarm.tint_strength[-1].max() < 0.05
+
+
+def test_assembling_butterflies_come_in_and_take_on_the_colours() -> None:
+    swarm = planned("assemble").swarm
+    assert (np.diff(swarm.tint_strength, axis=0) >= 0).all()
+    assert (swarm.tint_strength[-1] == 1).all()
+    velocity_x, velocity_y = np.gradient(swarm.x_px, axis=0), -np.gradient(swarm.y_px, axis=0)
+    speed = np.hypot(velocity_x, velocity_y)
+    cruising = (speed > 0.006 * HEIGHT) & in_frame(swarm) & (swarm.tint_strength < 0.2) & (np.abs(swarm.depth) < 0.3)
+    ahead = (-np.sin(swarm.yaw) * velocity_x + np.cos(swarm.yaw) * velocity_y) / np.maximum(speed, 1e-6)
+    assert cruising.sum() > 100
+    assert ahead[cruising].mean() > 0.6
+
+
+def test_farther_butterflies_are_drawn_first() -> None:
+    swarm = planned().swarm
+    order = swarm.visible(120)
+    assert len(order) > 10
+    assert (np.diff(swarm.depth[120, order]) >= 0).all()
+
+
+def test_light_comes_from_the_brighter_side() -> None:
+    ramp = np.repeat(np.linspace(0, 255, WIDTH).astype(np.uint8)[None, :, None], HEIGHT, axis=0).repeat(3, axis=2)
+    assert estimate_light(dataclasses.replace(SCENE, photo=ramp)).direction[0] > 0.2
+    assert estimate_light(dataclasses.replace(SCENE, photo=ramp[:, ::-1].copy())).direction[0] < -0.2
