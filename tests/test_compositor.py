@@ -24,7 +24,7 @@ def planned(name: str = "classic", seed: int = 1, **overrides: str) -> Timeline:
 TIMELINE = planned()
 
 
-@pytest.mark.parametrize("name", ["classic", "burst", "whisper", "garden"])
+@pytest.mark.parametrize("name", ["classic", "whisper"])
 def test_from_the_photo_to_the_plate(name: str) -> None:
     timeline = planned(name)
     assert np.array_equal(frame_at(SCENE, timeline, 0), SCENE.photo)
@@ -81,7 +81,7 @@ def test_the_scene_is_never_written_to() -> None:
     assert np.array_equal(scene.plate, SCENE.plate)
 
 
-@pytest.mark.parametrize("index", [15, 25, 35, 45, 55, 65])
+@pytest.mark.parametrize("index", [15, 30, 45, 60])
 def test_nothing_changes_outside_the_person_and_the_butterflies(index: int) -> None:
     frame = frame_at(SCENE, TIMELINE, index)
     swarm = TIMELINE.swarm
@@ -103,13 +103,13 @@ def test_without_butterflies_only_the_dissolve_remains() -> None:
         assert np.array_equal(frame_at(SCENE, timeline, index), expected)
 
 
-@pytest.mark.parametrize("name", ["classic", "garden", "ember"])
+@pytest.mark.parametrize("name", ["classic", "ember"])
 def test_butterflies_cover_most_of_what_was_just_removed(name: str) -> None:
     timeline = planned(name)
     preset = load_preset(name)
     covered = removed = 0
     middle = preset.still_before_seconds + (preset.sweep_start_seconds + preset.sweep_end_seconds) / 2
-    for index in range(int((middle - 1) * 12), int((middle + 1) * 12), 3):
+    for index in range(int((middle - 1) * 12), int((middle + 1) * 12), 6):
         seconds = index / 12
         arrival = timeline.dissolve.arrival_seconds
         person = SCENE.alpha[timeline.dissolve.box] > 0.9
