@@ -59,7 +59,8 @@ def scale_picture(rgb: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]
     """A picture of the photo's size, RGB uint8 (H, W, 3), at the scaled size."""
     if framing.scaled_size == framing.photo_size:
         return rgb
-    return cv2.resize(rgb, framing.scaled_size, interpolation=_interpolation(framing))
+    scaled = cv2.resize(rgb, framing.scaled_size, interpolation=_interpolation(framing))
+    return np.asarray(scaled, np.uint8)
 
 
 def scale_mask(mask: NDArray[np.bool_], framing: Framing) -> NDArray[np.bool_]:

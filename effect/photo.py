@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ MIN_SIDE_PX = 32
 MAX_PIXELS = 120_000_000  # a 108-megapixel phone photo passes, a decompression bomb does not
 MAX_ASPECT = 10
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")  # what save_image writes
+_JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
+_WEBP: dict[str, Any] = {"format": "WEBP", "lossless": True}
+_SAVING = {".png": {"format": "PNG"}, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
+IMAGE_ENDINGS = tuple(_SAVING)  # what save_image writes
 # Pillow's other decoders (EPS, PDF, WMF ...) run interpreters or are hardly tested: they are never opened.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -82,11 +86,8 @@ def save_image(array: NDArray[np.uint8], path: Path | str, force: bool = False) 
     path = Path(path)
     if path.suffix.lower() not in IMAGE_ENDINGS:
         raise UserError(f"{path}: unknown ending {path.suffix!r}, use one of {', '.join(IMAGE_ENDINGS)}")
-    options = {".png": {"format": "PNG"}, ".webp": {"format": "WEBP", "lossless": True}}.get(
-        path.suffix.lower(), {"format": "JPEG", "quality": 95, "subsampling": 0}
-    )
     with completed_file(path, force) as part, part.open("wb") as stream:
-        Image.fromarray(array).save(stream, **options)
+        Image.fromarray(array).save(stream, **_SAVING[path.suffix.lower()])
 
 
 def _open_image(path: Path) -> Image.Image:

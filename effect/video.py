@@ -190,7 +190,7 @@ def _command(part: Path, ending: str, size: tuple[int, int], fps: Fraction, thre
 
 def _start(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
-        # In its own process group: Ctrl-C must reach us alone, or ffmpeg would finish a clip that is too short.
+        # A process group of its own: Ctrl-C must not reach ffmpeg, which would finish a clip too short.
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, process_group=0)
     except OSError as error:
         raise UserError(f"cannot start {command[0]} ({error.strerror}): reinstall imageio-ffmpeg") from error

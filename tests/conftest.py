@@ -19,7 +19,8 @@ from cli import main
 
 ROOT = Path(__file__).parent.parent
 DEMO_PHOTO = ROOT / "assets" / "demo" / "astronaut.jpg"
-SMALL_CLIP = ("--size", "96x128", "--fps", "8", "--duration", "1.5")  # 12 frames
+DEMO_CLIP = ("--size", "96x128", "--fps", "8", "--duration", "1.5")  # 12 frames
+SMALL_CLIP = (*DEMO_CLIP, "--butterflies", "12")
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,14 @@ def run_cli(capfd: pytest.CaptureFixture[str]):
     return run
 
 
-def run_process(*arguments: object, **options: object) -> Ran:
+def command(*arguments: object) -> list[str]:
+    """What a user types to run the command line."""
+    return [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
+
+
+def run_process(*arguments: object, cwd: Path | None = None) -> Ran:
     """Run the command line as a user does, in a process of its own."""
-    command = [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, cwd=cwd)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -103,7 +108,8 @@ def decode(path: Path) -> Clip:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoded = list(container.decode(stream))
-        stamps = [Fraction(frame.pts) * stream.time_base for frame in decoded]
+        assert stream.average_rate and stream.time_base
+        stamps = [Fraction(frame.pts or 0) * stream.time_base for frame in decoded]
         matrix = av.video.reformatter.Colorspace.ITU709
         frames = [
             frame.to_ndarray(format="rgb24", src_colorspace=matrix, dst_colorspace=matrix)
@@ -124,6 +130,6 @@ class DemoRun:
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     output = tmp_path_factory.mktemp("demo") / "demo.mp4"
-    ran = run_process("vanish", DEMO_PHOTO, "-o", output, *SMALL_CLIP, "--json")
+    ran = run_process("vanish", DEMO_PHOTO, "-o", output, *DEMO_CLIP, "--json")
     assert ran.code == 0, ran.err
     return DemoRun(output, json.loads(ran.out), ran.err)

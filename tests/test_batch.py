@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Pictures
 from PIL import Image
 
+from conftest import Pictures, command
 from effect.video import is_complete_clip
 from pipelines.folder import clip_names, find_tasks
 
@@ -38,9 +37,9 @@ def names(folder: Path) -> list[str]:
 def test_renders_all_then_only_what_is_missing(folder: Path, pictures: Pictures, run_cli) -> None:
     output = pictures.folder / "clips"
     (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:300])
-    command = ("batch", folder, "-o", output, *TINY_CLIP, *pictures.ready)
+    verb = ("batch", folder, "-o", output, *TINY_CLIP, *pictures.ready)
 
-    first = run_cli(*command, "--json")
+    first = run_cli(*verb, "--json")
     summary = json.loads(first.out)
     assert first.code == 1
     assert (summary["done"], summary["skipped"], summary["failed"]) == (3, 0, 1)
@@ -56,7 +55,7 @@ def test_renders_all_then_only_what_is_missing(folder: Path, pictures: Pictures,
     half = output / "a.png.mp4"
     half.write_bytes(half.read_bytes()[:-100])
     untouched = (output / "a.jpg.mp4").stat().st_mtime_ns
-    second = run_cli(*command, "--quiet")
+    second = run_cli(*verb, "--quiet")
     summary = json.loads((output / "summary.json").read_text())
     assert (second.code, second.out, second.err) == (0, "", "")
     assert (summary["done"], summary["skipped"], summary["failed"]) == (1, 2, 0)
@@ -66,10 +65,10 @@ def test_renders_all_then_only_what_is_missing(folder: Path, pictures: Pictures,
 def test_force_renders_again(folder: Path, pictures: Pictures, run_cli) -> None:
     (folder / "a.png").unlink()
     shutil.rmtree(folder / "deep er")
-    command = ("batch", folder, "-o", pictures.folder / "clips", *TINY_CLIP, *pictures.ready, "--json")
-    assert json.loads(run_cli(*command).out)["done"] == 1
-    assert json.loads(run_cli(*command).out)["skipped"] == 1
-    assert json.loads(run_cli(*command, "--force").out)["done"] == 1
+    verb = ("batch", folder, "-o", pictures.folder / "clips", *TINY_CLIP, *pictures.ready, "--json")
+    assert json.loads(run_cli(*verb).out)["done"] == 1
+    assert json.loads(run_cli(*verb).out)["skipped"] == 1
+    assert json.loads(run_cli(*verb, "--force").out)["done"] == 1
 
 
 def test_jobs_share_the_work_and_fail_alone(folder: Path, pictures: Pictures, run_cli) -> None:
@@ -83,16 +82,14 @@ def test_jobs_share_the_work_and_fail_alone(folder: Path, pictures: Pictures, ru
 
 
 def test_a_worker_that_dies_takes_only_its_photo(folder: Path, pictures: Pictures, tmp_path_factory) -> None:
-    """The encoder that stands in kills the process that started it, as the kernel does when memory runs out."""
+    """The encoder that stands in kills the process that started it, as the kernel does without memory."""
     ffmpeg = tmp_path_factory.mktemp("tools") / "ffmpeg"
     ffmpeg.write_text("#!/bin/sh\nkill -9 $PPID\n")
     ffmpeg.chmod(0o755)
     output = pictures.folder / "clips"
-    command = [sys.executable, ROOT / "cli.py", "batch", folder, "-o", output, *TINY_CLIP, *pictures.ready]
+    line = command("batch", folder, "-o", output, *TINY_CLIP, *pictures.ready, "--jobs", "2", "--json")
     environment = {**os.environ, "IMAGEIO_FFMPEG_EXE": str(ffmpeg)}
-    done = subprocess.run(
-        [*command, "--jobs", "2", "--json"], capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run(line, capture_output=True, text=True, env=environment)
     summary = json.loads(done.stdout)
     assert done.returncode == 1 and summary["failed"] == 3
     assert all("worker died" in photo["error"] for photo in summary["photos"])
@@ -101,9 +98,9 @@ def test_a_worker_that_dies_takes_only_its_photo(folder: Path, pictures: Picture
 
 def test_ctrl_c_stops_the_workers_and_leaves_no_part(folder: Path, pictures: Pictures) -> None:
     output = pictures.folder / "clips"
-    slow = ("--size", "480x640", "--fps", "60", "--duration", "60", "--jobs", "2")
-    command = [sys.executable, ROOT / "cli.py", "batch", folder, "-o", output, *slow, *pictures.ready]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    slow = ("--fps", "60", "--duration", "60", "--butterflies", "12", "--jobs", "2")
+    line = command("batch", folder, "-o", output, *slow, *pictures.ready)
+    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 60
     while not list(output.rglob(".vanish-*.part")) and time.monotonic() < patience:
         time.sleep(0.02)

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import termios
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL_CLIP, Pictures, Ran, decode
-from effect.preset import load_preset, preset_names, preset_text
 from PIL import Image
+
+from conftest import ROOT, SMALL_CLIP, Pictures, Ran, command, decode
+from effect.preset import load_preset, preset_names, preset_text
 
 HEAVY = (
     "numpy",
@@ -35,9 +35,7 @@ HEAVY = (
 
 def test_help_is_quick() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, ROOT / "cli.py", "vanish", "--help"], capture_output=True, text=True
-    )
+    done = subprocess.run(command("vanish", "--help"), capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0 and "--preset" in done.stdout
     assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 0.5
@@ -82,7 +80,7 @@ def test_json_report(pictures: Pictures, run_cli) -> None:
 
 
 def test_says_where_the_clip_is_unless_quiet(pictures: Pictures, run_cli) -> None:
-    command = (
+    verb = (
         "frame",
         pictures.photo,
         "-o",
@@ -92,18 +90,18 @@ def test_says_where_the_clip_is_unless_quiet(pictures: Pictures, run_cli) -> Non
         *pictures.ready,
         "--force",
     )
-    assert run_cli(*command).out.startswith(f"{pictures.folder / 'a.png'}: done in")
-    assert run_cli(*command, "--quiet") == Ran(0, "", "")
+    assert run_cli(*verb).out.startswith(f"{pictures.folder / 'a.png'}: done in")
+    assert run_cli(*verb, "--quiet") == Ran(0, "", "")
 
 
 @pytest.mark.parametrize(("options", "shows"), [((), True), (("--quiet",), False)])
 def test_progress_bar_on_a_terminal(pictures: Pictures, options: tuple[str, ...], shows: bool) -> None:
-    command = [sys.executable, ROOT / "cli.py", "vanish", pictures.photo, "-o", pictures.folder / "a.mp4"]
+    line = command(
+        "vanish", pictures.photo, "-o", pictures.folder / "a.mp4", *SMALL_CLIP, *pictures.ready, *options
+    )
     controller, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 80))
-    done = subprocess.run(
-        [*command, *SMALL_CLIP, *pictures.ready, *options], stderr=terminal, stdout=subprocess.PIPE
-    )
+    done = subprocess.run(line, stderr=terminal, stdout=subprocess.PIPE)
     os.close(terminal)
     shown = b""
     try:
@@ -180,8 +178,11 @@ def test_segment_and_restore_keep_the_photo_size(pictures: Pictures, run_cli) ->
 
 
 def test_photos_larger_than_the_working_size(pictures: Pictures, run_cli) -> None:
-    for picture, filter in ((pictures.photo, Image.BILINEAR), (pictures.mask, Image.NEAREST)):
-        Image.open(picture).resize((1536, 2048), filter).save(picture)
+    for picture, resample in (
+        (pictures.photo, Image.Resampling.BILINEAR),
+        (pictures.mask, Image.Resampling.NEAREST),
+    ):
+        Image.open(picture).resize((1536, 2048), resample).save(picture)
     plate = pictures.folder / "restored.png"
     options = ("--mask", pictures.mask, "--edges", "fast", "--inpainter", "telea")
     assert run_cli("restore", pictures.photo, "-o", plate, *options).code == 0
@@ -194,10 +195,10 @@ def test_photos_larger_than_the_working_size(pictures: Pictures, run_cli) -> Non
 
 
 def test_ctrl_c_leaves_nothing(pictures: Pictures) -> None:
-    command = [sys.executable, ROOT / "cli.py", "vanish", pictures.photo, "-o", pictures.folder / "a.mp4"]
     before = sorted(pictures.folder.iterdir())
-    slow = ("--duration", "60", "--fps", "60", "--size", "480x640")
-    run = subprocess.Popen([*command, *slow, *pictures.ready], stderr=subprocess.PIPE, text=True)
+    slow = ("--duration", "60", "--fps", "60", "--butterflies", "12")
+    line = command("vanish", pictures.photo, "-o", pictures.folder / "a.mp4", *slow, *pictures.ready)
+    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 60
     while not list(pictures.folder.glob(".vanish-*.part")) and time.monotonic() < patience:
         time.sleep(0.02)

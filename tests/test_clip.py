@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import paint_scene
 
+from conftest import paint_scene
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.preset import load_preset

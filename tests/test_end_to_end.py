@@ -1,4 +1,4 @@
-"""The real way, nothing stubbed: the demo photo goes in, the clip is decoded again and looked at frame by frame."""
+"""The real way, nothing stubbed: a photo goes in, the clip is decoded again and checked frame by frame."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from conftest import DEMO_PHOTO, SMALL_CLIP, Clip, DemoRun, Pictures, decode, run_process
+from PIL import Image
+
+from conftest import DEMO_CLIP, DEMO_PHOTO, SMALL_CLIP, Clip, DemoRun, Pictures, decode, run_process
 from effect.framing import framing_of
 from effect.photo import load_photo
 from effect.preset import load_preset, preset_names
-from PIL import Image
 
 FRAME_SIZE = (96, 128)
 CODING_ERROR = 6.0  # grey levels, mean over a frame: what H.264 may add
@@ -76,7 +77,9 @@ def test_the_dissolve_goes_one_way(clip: Clip) -> None:
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_preset_renders(preset: str, pictures: Pictures, run_cli) -> None:
     output = pictures.folder / "a.mp4"
-    ran = run_cli("vanish", pictures.photo, "-o", output, "--preset", preset, *SMALL_CLIP, *pictures.ready)
+    ran = run_cli(
+        "vanish", pictures.photo, "-o", output, "--preset", preset, *DEMO_CLIP, "--fps", "4", *pictures.ready
+    )
     assert (ran.code, ran.err) == (0, "")
     frames = decode(output).frames
     ends = [np.asarray(Image.open(pictures.photo)), np.asarray(Image.open(pictures.plate))]

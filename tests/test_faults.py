@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DEMO_PHOTO, SMALL_CLIP, Pictures, run_process
 from PIL import Image
+
+from conftest import DEMO_PHOTO, SMALL_CLIP, Pictures, run_process
 
 
 def png_claiming(width: int, height: int) -> bytes:
@@ -44,8 +45,8 @@ def picture(width: int, height: int) -> Callable[[Path], None]:
     return lambda path: Image.new("RGB", (width, height), (90, 120, 150)).save(path, format="PNG")
 
 
-def holding(data: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(data) and None
+def holding(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:

@@ -117,9 +117,7 @@ def test_lays_transparency_on_white(tmp_path: Path, mode: str) -> None:
 def test_takes_the_first_frame(tmp_path: Path, ending: str) -> None:
     first, second = (Image.new("RGB", (50, 40), colour) for colour in ((255, 0, 0), (0, 0, 255)))
     path = tmp_path / f"moving.{ending}"
-    first.save(
-        path, save_all=True, append_images=[second], **({"lossless": True} if ending == "webp" else {})
-    )
+    first.save(path, save_all=True, append_images=[second], lossless=True)
     assert worst(load_photo(path).rgb, np.asarray(first)) == 0
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import decode
 from numpy.typing import NDArray
 
+from conftest import decode
 from effect.errors import UserError
 from effect.video import is_complete_clip, write_video, yuv420_bt709
 
