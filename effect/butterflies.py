@@ -19,7 +19,7 @@ __all__ = ["DAYLIGHT", "Light", "Pose", "Species", "draw_butterfly", "load_speci
 
 DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.75  # brightness of light that shines through a fully translucent wing
-FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.85, -0.14  # iridescence: bright in the highlight, dark off it
+FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright in the highlight, dark off it
 TINT_COVER = 0.92  # share of a wing's own colour that a full tint replaces
 TINT_PATTERN = 0.6  # share of the wing's light and dark that a tint keeps
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen

@@ -1,17 +1,11 @@
-"""Draw the body of every species from the colours in its species.toml: `python -m pipelines.draw_bodies`.
+"""The body of a butterfly: abdomen, furry thorax, head with eyes, clubbed antennae.
 
-The body lies along +y of the model, head up: abdomen, furry thorax, head with eyes, clubbed antennae.
-It is painted four times larger than it is stored, then reduced. The result is body.webp, straight RGBA.
+It lies along +y of the model, head up, and is painted four times larger than it is stored, then reduced.
 """
-
-import tomllib
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-
-from effect.species import SPECIES_FOLDER, species_names
 
 PX_PER_UNIT = 300
 WIDTH_PX, HEIGHT_PX = 190, 400
@@ -38,16 +32,16 @@ class Canvas:
         cv2.polylines(self.rgb, pixels, False, rgb.tolist(), thickness)
         cv2.polylines(self.alpha, pixels, False, 1.0, thickness)
 
-    def reduced(self) -> NDArray[np.uint8]:
-        """Straight RGBA uint8 (HEIGHT_PX, WIDTH_PX, 4)."""
+    def reduced(self) -> NDArray[np.float32]:
+        """Straight RGBA 0-1 (HEIGHT_PX, WIDTH_PX, 4)."""
         rgb = cv2.resize(self.rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
         alpha = cv2.resize(self.alpha, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
         straight = rgb / np.maximum(alpha, 1e-3)[..., None]
-        return (np.clip(np.dstack([straight, alpha]), 0, 1) * 255 + 0.5).astype(np.uint8)
+        return np.clip(np.dstack([straight, alpha]), 0, 1)
 
 
-def draw_body(body_rgb: NDArray, fur_rgb: NDArray) -> NDArray[np.uint8]:
-    """One body, straight RGBA uint8; the hairs are seeded and the same in every run."""
+def draw_body(body_rgb: NDArray, fur_rgb: NDArray) -> NDArray[np.float32]:
+    """One body, straight RGBA float 0-1; the hairs are seeded and the same in every run."""
     canvas = Canvas()
     for side in (-1, 1):
         draw_antenna(canvas, side)
@@ -102,15 +96,3 @@ def draw_fur(canvas: Canvas, rgb: NDArray, generator: np.random.Generator) -> No
     tips = roots + outward * [0.022, 0.012] + [0, -0.030]
     for root, tip, brightness in zip(roots, tips, light):
         canvas.line(np.array([root, tip]), 0.004, np.clip(rgb * brightness, 0, 1))
-
-
-def main() -> None:
-    for name in species_names():
-        folder = SPECIES_FOLDER / name
-        facts = tomllib.loads((folder / "species.toml").read_text(encoding="utf-8"))
-        body = draw_body(np.array(facts["body_rgb"]), np.array(facts["fur_rgb"]))
-        Image.fromarray(body).save(folder / "body.webp", lossless=False, quality=88, method=6)
-
-
-if __name__ == "__main__":
-    main()
