@@ -18,12 +18,14 @@ import numpy as np
 from effect.errors import UserError
 
 BAND_SHARE = 0.008  # of the person's diagonal: half the width of the band in which alpha is solved
+LOOSE_REACH = 2.5  # half widths of the band: how far out loose hair is looked for
+LOOSE_PROBABILITY = 0.04
 SOLVED_PIXELS = 400_000  # the crop is scaled down to this for the solver; its edges come back from the full photo
 REGULARIZATION = 1e-5  # of the colour lines: lower follows noise, higher blurs strands
-PRIOR = 0.02  # pull towards the probability, which decides where colours cannot
+PRIOR = 0.01  # pull towards the probability, which decides where colours cannot
 SOLVED_TO = 1e-3  # relative residual at which another step changes no visible alpha
 MAXIMUM_STEPS = 200
-FOREGROUND_PIXELS = 700_000
+FOREGROUND_PIXELS = 350_000  # colours under soft edges change slowly, so they are found on this many pixels
 OPAQUE = 0.98  # from here on the photo's own colour is the person's
 
 _lock = threading.Lock()  # numba compiles, and its simplest threading layer dies of being entered twice
@@ -45,17 +47,23 @@ def refine(rgb: np.ndarray, probability: np.ndarray, edges: str = "matting") -> 
     crop = (slice(max(0, rows[0] - margin), rows[-1] + margin + 1),
             slice(max(0, columns[0] - margin), columns[-1] + margin + 1))
     alpha = np.zeros(probability.shape, np.float32)
-    band = _band(inside[crop], band_px)
+    band = _band(probability[crop], band_px)
     soft = (_closed_form if edges == "matting" else _guided)(rgb[crop], probability[crop], band, band_px)
     alpha[crop] = np.where(band, soft, inside[crop])
     return alpha
 
 
-def _band(inside: np.ndarray, half_width_px: int) -> np.ndarray:
-    """Pixels no further than half_width_px from the outline, on either side; bool (H, W)."""
+def _band(probability: np.ndarray, half_width_px: int) -> np.ndarray:
+    """The pixels whose alpha is open, bool (H, W): near the outline on either side, and further out in loose hair.
+
+    Inwards the band stays narrow: an opened sleeve in front of its own colour would turn half transparent.
+    """
+    inside = probability > 0.5
     within = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-    return (within + outside) <= half_width_px
+    near = (within + outside) <= half_width_px
+    loose = (outside > 0) & (outside <= LOOSE_REACH * half_width_px) & (probability > LOOSE_PROBABILITY)
+    return near | loose
 
 
 def _guided(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, band_px: int) -> np.ndarray:

@@ -10,9 +10,10 @@ PERSON = 0.5  # probability from which a pixel counts as person
 SMALLEST_PERSON_SHARE = 0.0015  # of the photo: less than this alone is not worth a clip, and is most often a mistake
 SPECK_SHARE = 0.02  # of the largest person: smaller parts are specks
 HOLE_SHARE = 0.004  # of the person: smaller holes are closed, larger ones (an arm on the hip) show real background
-DOUBTFUL_HOLE = 0.2  # a hole whose mean probability is above this was a doubt, not background
+DOUBTFUL_HOLE = 0.35  # a hole whose mean probability is above this was a doubt, not background
 POINT_SLACK_SHARE = 0.01  # of the diagonal: how far beside a person a point may lie
-HEAD_RISE_SHARE = 0.12  # of a person's height: how far a head stands out of the outline to its sides
+LOOSE_PART_SHARE = 0.3  # of a person: a smaller part just beside it belongs to it
+HEAD_RISE_SHARE = 0.06  # of a person's height: how far a head stands out of the outline to its sides
 
 
 def cleaned(probability: np.ndarray) -> np.ndarray:
@@ -96,21 +97,35 @@ def _label_at(labels: np.ndarray, x: int, y: int) -> int:
 
 def _parted(rgb: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Labels int32 (H, W), one number a person: connected parts, split where one part has several heads."""
-    count, parts, statistics, _ = cv2.connectedComponentsWithStats(people.astype(np.uint8))
+    parts = _with_loose_parts(people)
     labels = np.zeros(people.shape, np.int32)
     following = 1
-    for number in range(1, count):
-        left, top, width, height, _ = statistics[number]
-        window = slice(top, top + height), slice(left, left + width)
+    for number in range(1, int(parts.max()) + 1):
+        rows, columns = np.nonzero(parts == number)
+        if not rows.size:
+            continue
+        window = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
         part = parts[window] == number
         heads = _heads(part)
-        if len(heads) > 1:
-            split = _watershed(rgb[window], part, heads)
-        else:
-            split = part.astype(np.int32)
+        split = _watershed(rgb[window], part, heads) if len(heads) > 1 else part.astype(np.int32)
         labels[window][part] = split[part] + following - 1
         following += max(1, len(heads))
     return labels
+
+
+def _with_loose_parts(people: np.ndarray) -> np.ndarray:
+    """Labels int32 (H, W) of connected parts; a small one just beside a larger one (a shoe, a hand) joins it."""
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(people.astype(np.uint8))
+    reach = max(2, round(2 * POINT_SLACK_SHARE * float(np.hypot(*people.shape))))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    areas = statistics[:, cv2.CC_STAT_AREA]
+    for number in sorted(range(1, count), key=lambda part: areas[part]):
+        beside = parts[cv2.dilate((parts == number).astype(np.uint8), disc).astype(bool)]
+        sizes = np.bincount(beside[areas[beside] * LOOSE_PART_SHARE >= areas[number]], minlength=1)
+        sizes[0] = 0
+        if sizes.any():
+            parts[parts == number] = int(sizes.argmax())
+    return parts
 
 
 def _heads(part: np.ndarray) -> list[int]:
