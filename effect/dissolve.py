@@ -18,8 +18,8 @@ NOISE_CELLS = 5  # patches of the coarsest noise along the person's longer side
 NOISE_OCTAVES = 5
 TIME_GRID = 4096  # arrival times are whole 1/4096 s, so that they do not depend on a machine's last digit
 TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
-RIM_SOFTNESS = 2.5  # old background around the person leaves this much slower than the person ...
-RIM_LEAD = 1.0  # ... and this much earlier, both in units of the person's own softness
+RIM_SOFTER_SECONDS = 0.2  # old background around the person leaves this much slower than the person ...
+RIM_LEAD_SECONDS = 0.15  # ... and this much earlier
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Dissolve:
     arrival_seconds: NDArray[np.float32]
     rim_seconds: NDArray[np.float32]
     softness_seconds: float
+    rim_softness_seconds: float
     tiles: tuple[tuple[slice, slice, float, float], ...]  # rows, columns of the box; first and last change
 
     @property
@@ -57,11 +58,12 @@ def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) 
 
     # Nothing may stir while the photo stands still, so a front that starts at once is pushed back a little.
     softness = max(preset.softness_seconds, 1 / TIME_GRID)
-    earliest = preset.photo_still_seconds + softness / 2
-    rim_earliest = preset.photo_still_seconds + RIM_SOFTNESS * softness / 2
+    rim_softness = softness + RIM_SOFTER_SECONDS
+    earliest = preset.photo_still_seconds + rim_softness / 2
     arrival = _on_time_grid(np.maximum(arrival, earliest))
-    rim = _on_time_grid(np.maximum(arrival - RIM_LEAD * softness, rim_earliest))
-    return Dissolve(rows.start, columns.start, arrival, rim, softness, _tiles(arrival, rim, softness))
+    rim = _on_time_grid(np.maximum(arrival - RIM_LEAD_SECONDS, earliest))
+    tiles = _tiles(arrival, rim, softness, rim_softness)
+    return Dissolve(rows.start, columns.start, arrival, rim, softness, rim_softness, tiles)
 
 
 def changing_box(scene: Scene) -> tuple[slice, slice]:
@@ -96,9 +98,8 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         if seconds >= last_seconds:
             target[tile] = plate[tile]
             continue
-        softness = dissolve.softness_seconds
-        person = remaining(seconds, dissolve.arrival_seconds[tile], softness)[..., None]
-        rim = remaining(seconds, dissolve.rim_seconds[tile], RIM_SOFTNESS * softness)[..., None]
+        person = remaining(seconds, dissolve.arrival_seconds[tile], dissolve.softness_seconds)[..., None]
+        rim = remaining(seconds, dissolve.rim_seconds[tile], dissolve.rim_softness_seconds)[..., None]
         background = plate[tile].astype(np.float32)
         over_plate = (foreground[tile] - background) * alpha[tile][..., None]
         old = photo[tile] - background - over_plate
@@ -177,14 +178,14 @@ def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _tiles(
-    arrival: NDArray[np.float32], rim: NDArray[np.float32], softness: float
+    arrival: NDArray[np.float32], rim: NDArray[np.float32], softness: float, rim_softness: float
 ) -> tuple[tuple[slice, slice, float, float], ...]:
     tiles = []
     for top in range(0, arrival.shape[0], TILE_PX):
         for left in range(0, arrival.shape[1], TILE_PX):
             tile = slice(top, top + TILE_PX), slice(left, left + TILE_PX)
             middle, rim_middle = arrival[tile], rim[tile]
-            first = min(middle.min() - softness / 2, rim_middle.min() - RIM_SOFTNESS * softness / 2)
-            last = max(middle.max() + softness / 2, rim_middle.max() + RIM_SOFTNESS * softness / 2)
+            first = min(middle.min() - softness / 2, rim_middle.min() - rim_softness / 2)
+            last = max(middle.max() + softness / 2, rim_middle.max() + rim_softness / 2)
             tiles.append((*tile, float(first), float(last)))
     return tuple(tiles)

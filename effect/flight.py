@@ -44,6 +44,7 @@ class Drift:
     speed: Array
     swirl: Array
     depth: Array
+    rise: Array  # (n, 2) direction of the first wing beats
     haunt: Array  # (n, 2) on screen
     exit_heading: Array
     clear_seconds: Array
@@ -125,6 +126,8 @@ def _drift(
     angle = np.pi / 2 - 2.2 * aside + generator.normal(0, 0.5, count)
     exit_heading = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
 
+    lean = generator.normal(0, 0.7, count)
+
     # Leaving in one rush at the deadline would look like a signal: each has a deadline of its own.
     stay = generator.uniform(1.4, 3.6, count) / preset.speed
     latest = clear_seconds - CLOSING_SECONDS - generator.uniform(0.0, 0.4, count) * preset.linger_seconds
@@ -132,6 +135,7 @@ def _drift(
         speed=generator.uniform(*CRUISE, count) * preset.speed,
         swirl=generator.choice([-1.0, 1.0], count, p=[0.35, 0.65]),
         depth=depth,
+        rise=np.stack([np.sin(lean), np.cos(lean)], axis=1),
         haunt=haunt,
         exit_heading=exit_heading,
         clear_seconds=np.minimum(take_off + stay, latest),
@@ -178,7 +182,8 @@ def _natural_urge(position: Array, middle: Array, aloft: Array, drift: Drift) ->
     away = np.concatenate([across, 0.25 * (position[:, 1:2] - middle[1]), np.zeros_like(deep)], axis=1)
     away /= np.linalg.norm(away, axis=1, keepdims=True) + 0.15
     urge = 0.55 * drift.swirl[:, None] * around + 0.6 * np.clip(aloft / 1.2, 0, 1) * away
-    urge[:, 1:2] += np.exp(-aloft / 1.1) + 0.08
+    urge[:, :2] += drift.rise * np.exp(-aloft / 1.1)
+    urge[:, 1] += 0.08
     return urge
 
 
