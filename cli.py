@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
@@ -24,6 +25,8 @@ Report = dict[str, object]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code is 0, 1 (a photo of a batch failed), 2 (bad input) or 130 (Ctrl-C)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing behind then, either
     try:
         options = _parser().parse_args(arguments)
@@ -47,7 +50,7 @@ def _render_verb(options: argparse.Namespace) -> int:
     with Models(settings, watch.notice) as models:
         report = options.job(options, settings, models, watch)
     if options.json:
-        print(json.dumps(report, ensure_ascii=False))
+        print(json.dumps(report))
     elif not options.quiet:
         print(f"{report['output']}: done in {report['seconds']} s, {report['peak_memory_mib']} MiB at most")
     return SUCCESS
@@ -83,7 +86,7 @@ def _batch(options: argparse.Namespace) -> int:
 
     summary = batch(options.folder, options.output, _settings(options), options.jobs, Watch(options.quiet))
     if options.json:
-        print(json.dumps(summary, ensure_ascii=False))
+        print(json.dumps(summary))
     elif not options.quiet:
         print("{done} done, {skipped} skipped, {failed} failed in {seconds} s".format(**summary))
     return SOME_FAILED if summary["failed"] else SUCCESS

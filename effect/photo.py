@@ -69,7 +69,7 @@ def load_mask(path: Path | str, size: tuple[int, int]) -> NDArray[np.bool_]:
     """
     path = Path(path)
     image = _open_image(path)
-    mask = _decoded(path, lambda: _grey8(ImageOps.exif_transpose(image), under=_BLACK)) >= 128
+    mask = _decoded(path, lambda: _grey8(_upright(image), under=_BLACK)) >= 128
     _check_same_size(path, (mask.shape[1], mask.shape[0]), size)
     if not mask.any():
         raise UserError(f"{path}: the mask is empty, paint the person white")
@@ -166,7 +166,9 @@ def _check_same_size(path: Path | None, size: tuple[int, int], photo_size: tuple
 
 def _decoded(path: Path, decode: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     try:
-        return decode()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about metadata that nobody needs
+            return decode()
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged pixels
         raise _damaged(path, error) from error
 
@@ -182,12 +184,20 @@ def _too_large(path: Path) -> UserError:
 
 def _to_srgb(image: Image.Image) -> NDArray[np.uint8]:
     profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode[0] in "IF":
         return np.repeat(_grey8(image, under=_WHITE)[:, :, None], 3, axis=2)
     if image.mode not in ("RGB", "CMYK", "L"):
         image = _on_background(image, _WHITE)
     return np.array(_profiled(image, profile))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()  # damaged pixels must show here: what fails below is damaged EXIF, which viewers ignore too
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
 
 
 def _profiled(image: Image.Image, profile: bytes | None) -> Image.Image:

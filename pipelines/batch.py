@@ -110,5 +110,5 @@ def _save_summary(folder: Path, outcomes: Sequence[Outcome], watch: Watch) -> di
         "peak_memory_mib": max([peak_memory_mib(), *(outcome.peak_memory_mib for outcome in outcomes)]),
         "photos": [asdict(outcome) for outcome in sorted(outcomes, key=lambda outcome: outcome.photo)],
     }
-    write_text(folder / SUMMARY_NAME, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
     return summary

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.framing import Framing, framing_of, scale_mask, scale_picture, scale_points, window_around
 from effect.output import check_output
@@ -15,11 +17,14 @@ from effect.preset import Preset
 from effect.scene import Scene
 from effect.segment import Matte, matte_from_mask, matte_of
 from effect.segment.matting import estimate_foreground
-from effect.timeline import plan
+from effect.timeline import Timeline, plan
 from effect.video import VIDEO_ENDINGS, write_video
 from pipelines.models import Models
 from pipelines.settings import Settings
 from pipelines.watch import Watch
+
+if TYPE_CHECKING:
+    from moviepy import VideoClip
 
 
 def vanish(
@@ -27,29 +32,39 @@ def vanish(
 ) -> dict[str, object]:
     """Render the clip of one photo; returns what `--json` prints. Raises UserError."""
     check_output(output, VIDEO_ENDINGS, [photo_path, *settings.inputs], settings.force)
-    preset = settings.preset()
-    fps = settings.frame_rate(preset)
-    with watch.stage("load"):
-        photo = load_photo(photo_path)
-
-    scene = make_scene(photo, preset, settings, models, watch)
-    with watch.stage("plan"):
-        timeline = plan(scene, preset, settings.seed, fps)
+    scene, timeline = prepare(photo_path, settings, models, watch)
+    count, fps = timeline.frame_count, timeline.fps
     with watch.stage("render"):
-        indices = watch.progress(range(timeline.frame_count), name="frames", unit="frame")
+        indices = watch.progress(range(count), name="frames", unit="frame")
         frames = (frame_at(scene, timeline, index) for index in indices)
-        write_video(
-            frames, output, scene.size, fps, timeline.frame_count, settings.force, settings.encoder_threads
-        )
-
+        write_video(frames, output, scene.size, fps, count, settings.force, settings.encoder_threads)
     return {
         "output": str(output),
         "size": list(scene.size),
         "fps": str(fps),
-        "frames": timeline.frame_count,
-        "clip_seconds": round(float(timeline.frame_count / fps), 6),
+        "frames": count,
+        "clip_seconds": round(float(count / fps), 6),
         **watch.report(),
     }
+
+
+def photo_clip(photo_path: Path, settings: Settings) -> VideoClip:
+    """The same clip for a moviepy edit, drawn as moviepy asks for it. Raises UserError."""
+    watch = Watch(quiet=True)
+    with Models(settings, watch.notice) as models:
+        return vanish_clip(*prepare(photo_path, settings, models, watch))
+
+
+def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) -> tuple[Scene, Timeline]:
+    """All that is needed to draw any frame of one photo's clip."""
+    preset = settings.preset()
+    fps = settings.frame_rate(preset)
+    with watch.stage("load"):
+        photo = load_photo(photo_path)
+    scene = make_scene(photo, preset, settings, models, watch)
+    with watch.stage("plan"):
+        timeline = plan(scene, preset, settings.seed, fps)
+    return scene, timeline
 
 
 def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models, watch: Watch) -> Scene:

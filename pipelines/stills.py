@@ -14,9 +14,8 @@ from effect.framing import framing_of, scale_picture
 from effect.output import check_output
 from effect.photo import IMAGE_ENDINGS, Photo, load_photo, save_image
 from effect.segment import Matte
-from effect.timeline import plan
 from pipelines.models import Models
-from pipelines.render import find_person, make_scene
+from pipelines.render import find_person, prepare
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -47,13 +46,11 @@ def frame(
     photo_path: Path, output: Path, seconds: float, settings: Settings, models: Models, watch: Watch
 ) -> dict[str, object]:
     """Save the one frame that the clip shows at `seconds`. Raises UserError."""
+    check_output(output, IMAGE_ENDINGS, [photo_path, *settings.inputs], settings.force)
     preset = settings.preset()
     fps = settings.frame_rate(preset)
     index = _frame_index(seconds, preset.frame_count(fps), fps)
-    photo = _load(photo_path, output, settings, watch)
-    scene = make_scene(photo, preset, settings, models, watch)
-    with watch.stage("plan"):
-        timeline = plan(scene, preset, settings.seed, fps)
+    scene, timeline = prepare(photo_path, settings, models, watch)
     with watch.stage("render"):
         save_image(frame_at(scene, timeline, index), output, settings.force)
     return {"output": str(output), "size": list(scene.size), "frame": index, **watch.report()}

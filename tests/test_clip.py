@@ -6,13 +6,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from conftest import paint_scene
+from conftest import Pictures, paint_scene
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.preset import load_preset
 from effect.scene import Scene
 from effect.timeline import plan
+from pipelines.render import photo_clip
+from pipelines.settings import Settings
 
 
 def make_scene() -> Scene:
@@ -41,6 +44,14 @@ def test_clips_can_be_joined() -> None:
     joined = concatenate_videoclips([clip, clip])
     assert joined.duration == pytest.approx(2 * clip.duration)
     assert (joined.get_frame(clip.duration) == scene.photo).all()
+
+
+def test_a_photo_becomes_a_moviepy_clip(pictures: Pictures) -> None:
+    settings = Settings(duration_seconds=1.0, mask=pictures.mask, plate=pictures.plate, edges="fast")
+    clip = photo_clip(pictures.photo, settings)
+    assert clip.size == (96, 128)
+    assert (clip.get_frame(0) == np.asarray(Image.open(pictures.photo))).all()
+    assert (clip.get_frame(1) == np.asarray(Image.open(pictures.plate))).all()
 
 
 def test_a_scene_takes_pictures_of_one_size() -> None:

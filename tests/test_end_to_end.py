@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -98,6 +100,19 @@ def test_same_seed_same_frames(pictures: Pictures, run_cli) -> None:
     first = render("5")
     assert (first == render("5")).all()
     assert (first != render("6")).any()
+
+
+def test_names_that_are_no_text(pictures: Pictures) -> None:
+    photo = Path(os.fsdecode(os.fsencode(pictures.folder) + b"/\xff.png"))
+    try:
+        photo.write_bytes(pictures.photo.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes text only")
+    still = photo.with_name(photo.stem + "-still.png")
+    for option in ("--quiet", "--json", "--force"):
+        ran = run_process("frame", photo, "-o", still, "--time", "0", "--force", option, *pictures.ready)
+        assert (ran.code, ran.err) == (0, "")
+    assert still.exists()
 
 
 def test_odd_names_and_formats_reach_a_clip(pictures: Pictures) -> None:

@@ -163,6 +163,17 @@ def test_replaces_only_when_told(tmp_path: Path) -> None:
     assert is_complete_clip(tmp_path / "a.mp4")
 
 
+def test_a_second_run_does_not_replace_what_the_first_one_made(tmp_path: Path) -> None:
+    def overtaken() -> Iterator[NDArray[np.uint8]]:
+        yield from noise(2)
+        (tmp_path / "a.mp4").write_text("the first")
+
+    with pytest.raises(UserError, match="exists"):
+        write_video(overtaken(), tmp_path / "a.mp4", SIZE, Fraction(25), 2)
+    assert (tmp_path / "a.mp4").read_text() == "the first"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.mp4"]
+
+
 def test_parts_of_dead_runs_are_swept_and_live_ones_kept(tmp_path: Path) -> None:
     from effect.output import check_output, completed_file
 
