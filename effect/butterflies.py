@@ -18,20 +18,21 @@ from effect.wings import TOWARD_CAMERA, Pose, PosedParts, posed_parts
 __all__ = ["DAYLIGHT", "Light", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
 DISPLAY_GAMMA = 2.2
-TRANSLUCENCY = 0.75  # brightness of light that shines through a fully translucent wing
+TRANSLUCENCY = 0.40  # brightness of light that shines through a fully translucent wing
 FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright in the highlight, dark off it
 TINT_COVER = 0.92  # share of a wing's own colour that a full tint replaces
 TINT_PATTERN = 0.6  # share of the wing's light and dark that a tint keeps
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
 SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
-SHUTTER = 0.5  # share of the frame time during which a beating wing is seen
-BLUR_STEP_PX, MOST_SAMPLES = 5, 4  # motion blur: one wing position per so many pixels of tip travel
+SHUTTER = 0.25  # share of the frame time during which a beating wing is seen: short, as for wildlife
+BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
+PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
 
 # What is left of the background under a premultiplied RGBA tile: 1 - alpha in every channel.
 BACKGROUND_SHARE = np.array([[0, 0, 0, -1 / 255, 1]] * 4, np.float32)
 
-Tile = NDArray[Any]  # (h,w,4) premultiplied RGBA, 0-255, float32 unless noted
+Tile = NDArray[Any]  # (h,w,4) premultiplied RGBA, 0-255, float32
 Box = tuple[int, int, int, int]  # left, top, right, bottom in frame pixels
 
 
@@ -87,7 +88,8 @@ def draw_butterfly(
 def _moments(pose: Pose) -> list[Pose]:
     """The pose at evenly spread times while the shutter is open."""
     travel = pose.wing_speed * SHUTTER
-    count = min(MOST_SAMPLES, 1 + floor(abs(travel) * pose.size_px / BLUR_STEP_PX))
+    wanted = 1 + floor(abs(travel) * pose.size_px / max(BLUR_STEP_PX, 2 * pose.blur_px))
+    count = min(wanted, max(FEW_SAMPLES, floor(pose.size_px / PX_PER_SAMPLE)))
     if count == 1:
         return [pose]
     offsets = [travel * ((i + 0.5) / count - 0.5) for i in range(count)]
@@ -191,15 +193,14 @@ def _display(linear: Any) -> Any:
 
 def _lit_face(texture: Texture, level: int, shows_back: bool, shading: Shading) -> Tile:
     """The visible face with every effect of light that varies over it."""
-    face: Tile = (texture.dorsal if shows_back else texture.ventral)[level]  # uint8
+    face: Tile = (texture.dorsal if shows_back else texture.ventral)[level].astype(np.float32)
     if texture.glow and shading.shine > 0:
-        face = cv2.addWeighted(face, 1, texture.glow[level], shading.shine, 0)
+        face += texture.glow[level] * np.float32(shading.shine)
     if texture.flash and shows_back:
-        face = cv2.addWeighted(face, 1, texture.flash[level], shading.flash, 0)
+        face += texture.flash[level] * np.float32(shading.flash)
     if texture.ramp:
-        along = cv2.multiply(face, texture.ramp[level], scale=abs(shading.tip_change) / 255)
-        face = cv2.add(face, along) if shading.tip_change > 0 else cv2.subtract(face, along)
-    return face.astype(np.float32)
+        face += face * texture.ramp[level] * np.float32(shading.tip_change / 255)
+    return face
 
 
 def _tint_matrix(mean_luma: float, pose: Pose) -> NDArray[np.float32]:
