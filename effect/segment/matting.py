@@ -4,8 +4,12 @@ Closed-form matting: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natura
 solved in a narrow band around the outline with pymatting's Laplacian. Foreground colours: Germer et al., "Fast
 Multi-Level Foreground Estimation" (2020). This module is the one place that knows pymatting.
 """
+import atexit
+import functools
 import importlib
 import importlib.util
+import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -25,6 +29,7 @@ REGULARIZATION = 1e-5  # of the colour lines: lower follows noise, higher blurs 
 PRIOR = 0.01  # pull towards the probability, which decides where colours cannot
 SOLVED_TO = 1e-3  # relative residual at which another step changes no visible alpha
 MAXIMUM_STEPS = 200
+SMALLEST_SIDE_PX = 3  # a window of the matting Laplacian; smaller pictures keep hard edges
 FOREGROUND_PIXELS = 350_000  # colours under soft edges change slowly, so they are found on this many pixels
 OPAQUE = 0.98  # from here on the photo's own colour is the person's
 
@@ -39,7 +44,7 @@ def refine(rgb: np.ndarray, probability: np.ndarray, edges: str = "matting") -> 
     if edges not in ("matting", "fast"):
         raise UserError(f"unknown edges '{edges}': choose matting or fast")
     inside = probability > 0.5
-    if not inside.any() or inside.all():
+    if not inside.any() or inside.all() or min(inside.shape) < SMALLEST_SIDE_PX:
         return inside.astype(np.float32)
     rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
     band_px = max(2, round(BAND_SHARE * float(np.hypot(rows[-1] - rows[0], columns[-1] - columns[0]))))
@@ -75,7 +80,7 @@ def _guided(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, band_px:
 def _closed_form(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, band_px: int) -> np.ndarray:
     height, width = band.shape
     scale = min(1.0, float(np.sqrt(SOLVED_PIXELS / band.size)))
-    size = max(3, round(width * scale)), max(3, round(height * scale))
+    size = tuple(max(SMALLEST_SIDE_PX, round(side * scale)) for side in (width, height))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     prior = cv2.resize(probability, size, interpolation=cv2.INTER_AREA)
     unknown = cv2.resize(band.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 0
@@ -151,10 +156,12 @@ def estimate_foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return result
 
 
+@functools.cache
 def _pymatting(module: str) -> ModuleType:
     """Import one module of pymatting without its siblings, which together compile for half a minute at first import.
 
-    Empty packages stand in for pymatting's own while the module loads, since those import everything.
+    Empty packages stand in for pymatting's own while the module loads, since those import everything. Nothing stays
+    behind in sys.modules, so that a later `import pymatting` elsewhere is whole.
     """
     name = f"pymatting.{module}"
     if name in sys.modules:
@@ -172,15 +179,18 @@ def _pymatting(module: str) -> ModuleType:
     try:
         return _import_compiled(name)
     finally:
-        for package in stand_ins:
-            del sys.modules[package]
+        for leftover in (*stand_ins, name):
+            sys.modules.pop(leftover, None)
 
 
 def _import_compiled(name: str) -> ModuleType:
-    import numba
+    from numba.core import config
 
     try:
         return importlib.import_module(name)
     except RuntimeError:  # numba finds no place for its cache: site-packages and the home are both read-only
-        numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="numba-")
+        folder = tempfile.mkdtemp(prefix="numba-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NUMBA_CACHE_DIR"] = folder
+        config.reload_config()
         return importlib.import_module(name)

@@ -110,8 +110,7 @@ def tiles(width: int, height: int, count: int) -> list[Box]:
 
 
 def person_boxes(probability: np.ndarray) -> Sequence[Box]:
-    """The boxes of the people in a probability (H, W), the largest first, those whose padding overlaps joined."""
-    height, width = probability.shape
+    """The boxes of the people in a probability (H, W), the largest first, those that overlap joined."""
     count, _, statistics, _ = cv2.connectedComponentsWithStats((probability > FOUND).astype(np.uint8))
     parts = sorted((statistics[number] for number in range(1, count)), key=lambda part: -part[cv2.CC_STAT_AREA])
     boxes: list[Box] = []

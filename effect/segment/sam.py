@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class SamSegmenter:
         self._predictor = SamPredictor(_load(path))
         self._people = MediapipeSegmenter()
 
-    def __enter__(self) -> "SamSegmenter":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
