@@ -71,6 +71,20 @@ def scale_mask(mask: NDArray[np.bool_], framing: Framing) -> NDArray[np.bool_]:
     return cv2.resize(coverage, framing.scaled_size, interpolation=_interpolation(framing)) >= 128
 
 
+def scale_alpha(alpha: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """A matte's alpha, float32 (H, W), at `size` (width, height)."""
+    if alpha.shape == size[::-1]:
+        return alpha
+    smaller = size[0] < alpha.shape[1]
+    scaled = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return np.asarray(scaled, np.float32)
+
+
+def scale_hole(hole: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A hole, bool (H, W), at `size`; any coverage counts as hole, or a rim of the person would stay."""
+    return scale_alpha(hole.astype(np.float32), size) > 0
+
+
 def scale_points(points: Sequence[tuple[int, int]], framing: Framing) -> list[tuple[int, int]]:
     """Pixels (x, y) of the photo at the scaled size; UserError for a point outside the photo."""
     width, height = framing.photo_size

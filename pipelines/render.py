@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
-from effect.framing import Framing, framing_of, scale_mask, scale_picture, scale_points, window_around
+from effect.framing import (
+    framing_of,
+    scale_alpha,
+    scale_hole,
+    scale_mask,
+    scale_picture,
+    scale_points,
+    window_around,
+)
 from effect.output import check_output
 from effect.photo import Photo, load_mask, load_photo, load_plate
 from effect.preset import Preset
@@ -71,10 +76,10 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     """Everything a clip is drawn from: the photo, its person and its background, cropped to the frame."""
     ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
     framing = framing_of(photo.size, settings.frame_size(preset))
-    rgb = scale_picture(photo.rgb, framing)
 
     with watch.stage("segment"):
-        matte = find_person(rgb, framing, settings, models)
+        matte = find_person(photo, framing.scaled_size, settings, models)
+    rgb = scale_picture(photo.rgb, framing)
     with watch.stage("restore"):
         if ready_plate is None:
             plate = models.inpainter.restore(rgb, matte.hole)
@@ -88,10 +93,18 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     return Scene(photo=rgb, plate=plate, foreground=foreground, alpha=alpha)
 
 
-def find_person(rgb: NDArray[np.uint8], framing: Framing, settings: Settings, models: Models) -> Matte:
-    """The matte of a scaled photo, RGB uint8 (H, W, 3): from the user's mask, or else from the segmenter."""
+def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models: Models) -> Matte:
+    """The matte at `size` (width, height): from the user's mask, or else from the segmenter.
+
+    It is found at one working size, so that a clip's size does not decide who is in it, and a photo of 12
+    megapixels is not matted for minutes.
+    """
+    working = framing_of(photo.size)
+    rgb = scale_picture(photo.rgb, working)
     if settings.mask:
-        mask = load_mask(settings.mask, framing.photo_size)
-        return matte_from_mask(rgb, scale_mask(mask, framing), edges=settings.edges)
-    at = scale_points(settings.at, framing)
-    return matte_of(rgb, models.segmenter, at=at, edges=settings.edges)
+        mask = load_mask(settings.mask, photo.size)
+        matte = matte_from_mask(rgb, scale_mask(mask, working), edges=settings.edges)
+    else:
+        at = scale_points(settings.at, working)
+        matte = matte_of(rgb, models.segmenter, at=at, edges=settings.edges)
+    return Matte(alpha=scale_alpha(matte.alpha, size), hole=scale_hole(matte.hole, size))

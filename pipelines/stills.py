@@ -5,15 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from effect.compositor import frame_at
 from effect.errors import UserError
-from effect.framing import framing_of, scale_picture
 from effect.output import check_output
 from effect.photo import IMAGE_ENDINGS, Photo, load_photo, save_image
-from effect.segment import Matte
 from pipelines.models import Models
 from pipelines.render import find_person, prepare
 from pipelines.settings import Settings
@@ -25,7 +22,8 @@ def segment(
 ) -> dict[str, object]:
     """Save the person's matte, white on black, at the photo's own size. Raises UserError."""
     photo = _load(photo_path, output, settings, watch)
-    matte = _matte_at_photo_size(photo, settings, models, watch)
+    with watch.stage("segment"):
+        matte = find_person(photo, photo.size, settings, models)
     save_image(np.rint(matte.alpha * 255).astype(np.uint8), output, settings.force)
     return {"output": str(output), "size": list(photo.size), **watch.report()}
 
@@ -35,7 +33,8 @@ def restore(
 ) -> dict[str, object]:
     """Save the background without the person, at the photo's own size. Raises UserError."""
     photo = _load(photo_path, output, settings, watch)
-    matte = _matte_at_photo_size(photo, settings, models, watch)
+    with watch.stage("segment"):
+        matte = find_person(photo, photo.size, settings, models)
     with watch.stage("restore"):
         plate = models.inpainter.restore(photo.rgb, matte.hole)
     save_image(plate, output, settings.force)
@@ -60,18 +59,6 @@ def _load(photo_path: Path, output: Path, settings: Settings, watch: Watch) -> P
     check_output(output, IMAGE_ENDINGS, [photo_path, *settings.inputs], settings.force)
     with watch.stage("load"):
         return load_photo(photo_path)
-
-
-def _matte_at_photo_size(photo: Photo, settings: Settings, models: Models, watch: Watch) -> Matte:
-    """The matte, found at working size: matting 12 megapixels takes minutes and shows no more."""
-    framing = framing_of(photo.size)
-    with watch.stage("segment"):
-        matte = find_person(scale_picture(photo.rgb, framing), framing, settings, models)
-    if framing.scaled_size == photo.size:
-        return matte
-    alpha = cv2.resize(matte.alpha, photo.size, interpolation=cv2.INTER_LINEAR)
-    touched = cv2.resize(matte.hole.astype(np.float32), photo.size, interpolation=cv2.INTER_LINEAR)
-    return Matte(alpha=alpha, hole=touched > 0)  # any coverage counts, or a rim of the person would stay
 
 
 def _frame_index(seconds: float, frame_count: int, fps: Fraction) -> int:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from effect.errors import UserError
-from effect.framing import framing_of, scale_mask, scale_picture, scale_points, window_around
+from effect.framing import (
+    framing_of,
+    scale_alpha,
+    scale_hole,
+    scale_mask,
+    scale_picture,
+    scale_points,
+    window_around,
+)
 
 
 @pytest.mark.parametrize("photo", [(97, 131), (1920, 1080), (4032, 3024), (33, 321)])
@@ -69,6 +77,16 @@ def test_masks_and_points_scale_along() -> None:
     scaled = scale_mask(mask, framing)
     assert scaled.shape == (50, 100) and scaled[10:30, 50:80].all() and scaled.sum() == 600
     assert scale_points([(0, 0), (199, 99), (130, 40)], framing) == [(0, 0), (99, 49), (65, 20)]
+
+
+@pytest.mark.parametrize("size", [(20, 10), (55, 25), (400, 200)])
+def test_scaled_holes_cover_the_person(size: tuple[int, int]) -> None:
+    hole = np.zeros((100, 200), bool)
+    hole[31:58, 47:101] = True
+    scaled, alpha = scale_hole(hole, size), scale_alpha(hole.astype(np.float32), size)
+    assert scaled.shape == alpha.shape == size[::-1]
+    assert scaled[alpha > 0].all() and not scaled.all()
+    assert alpha.max() == 1 and alpha.mean() == pytest.approx(hole.mean(), rel=0.03)
 
 
 def test_points_outside_the_photo_are_refused() -> None:
