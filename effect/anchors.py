@@ -34,7 +34,9 @@ class Anchors:
     tint: NDArray[np.float32]
 
 
-def plant_anchors(scene: Scene, dissolve: Dissolve, preset: Preset, generator: np.random.Generator) -> Anchors:
+def plant_anchors(
+    scene: Scene, dissolve: Dissolve, preset: Preset, generator: np.random.Generator
+) -> Anchors:
     """Spread butterflies evenly over the person: smaller and closer at the head, on hands and thin parts."""
     height, width = scene.alpha.shape
     scale = min(1.0, MAP_PX / max(height, width))
@@ -61,7 +63,7 @@ def plant_anchors(scene: Scene, dissolve: Dissolve, preset: Preset, generator: n
 
 
 def _person_factor(share: float) -> float:
-    """Small people get smaller butterflies, so that they still dissolve into many; close-ups get larger ones."""
+    """Small people get smaller butterflies, so they still dissolve into many; close-ups get larger ones."""
     return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.4, 1.2))
 
 
@@ -90,7 +92,7 @@ def _count(person: NDArray[np.float32], sizes: NDArray[np.float32], scale: float
 def _blue_noise(
     person: NDArray[np.float32], sizes: NDArray[np.float32], count: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of `count` points: each is the candidate farthest from its neighbours, in their sizes.
+    """Rows and columns of `count` points: each the candidate farthest from its neighbours, in their sizes.
 
     Mitchell, "Spectrally optimal sampling for distribution ray tracing" (1991), section 4, with local spacing.
     """
@@ -112,7 +114,10 @@ def _blue_noise(
 
 
 def _take_off(
-    x_px: NDArray[np.float64], y_px: NDArray[np.float64], dissolve: Dissolve, preset: Preset,
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    dissolve: Dissolve,
+    preset: Preset,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
     height, width = dissolve.arrival_seconds.shape
@@ -123,12 +128,14 @@ def _take_off(
     return np.maximum(dissolve.arrival_seconds[rows, columns] + lag + jitter, preset.photo_still_seconds)
 
 
-def _tint(scene: Scene, x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float) -> NDArray[np.float32]:
+def _tint(
+    scene: Scene, x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float
+) -> NDArray[np.float32]:
     """Mean colour of the person's patch around each anchor, counting only what is the person's."""
     reach = max(1, round(size_px / 2))
     tint = np.zeros((len(x_px), 3), np.float32)
-    for index, (x, y) in enumerate(zip(x_px.astype(int), y_px.astype(int))):
+    for index, (x, y) in enumerate(zip(x_px.astype(int), y_px.astype(int), strict=True)):
         patch = slice(max(y - reach, 0), y + reach + 1, 2), slice(max(x - reach, 0), x + reach + 1, 2)
         weight = scene.alpha[patch].astype(np.float64) + 1e-6
         tint[index] = np.tensordot(weight, scene.foreground[patch].astype(np.float64), 2) / weight.sum() / 255
-    return np.round(tint * 1024) / 1024
+    return np.round(tint * 1024) / np.float32(1024)

@@ -36,7 +36,11 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
 
 
 def _cast_shadows(
-    frame: NDArray[np.uint8], scene: Scene, timeline: Timeline, index: int, butterflies: NDArray[np.intp],
+    frame: NDArray[np.uint8],
+    scene: Scene,
+    timeline: Timeline,
+    index: int,
+    butterflies: NDArray[np.intp],
     seconds: float,
 ) -> None:
     """Darken what is left of the person under butterflies that are just coming off, in place."""
@@ -56,8 +60,9 @@ def _cast_shadows(
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
         falloff = _bump(rows, float(y), reach)[:, None] * _bump(columns, float(x), reach)
-        inside = slice(rows.start - dissolve.top, rows.stop - dissolve.top), slice(
-            columns.start - dissolve.left, columns.stop - dissolve.left
+        inside = (
+            slice(rows.start - dissolve.top, rows.stop - dissolve.top),
+            slice(columns.start - dissolve.left, columns.stop - dissolve.left),
         )
         person = remaining(seconds, dissolve.arrival_seconds[inside], dissolve.softness_seconds)
         shade = 1 - np.float32(strength) * falloff * person * scene.alpha[rows, columns]

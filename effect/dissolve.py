@@ -54,7 +54,8 @@ def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) 
     alpha = scene.alpha[rows, columns]
     progress = _front(alpha, preset, generator)
     sweep = preset.sweep_end_seconds - preset.sweep_start_seconds
-    arrival = preset.photo_still_seconds + preset.sweep_start_seconds + sweep * eased_time(progress, preset.easing)
+    begin = preset.photo_still_seconds + preset.sweep_start_seconds
+    arrival = begin + sweep * eased_time(progress, preset.easing)
 
     # Nothing may stir while the photo stands still, so a front that starts at once is pushed back a little.
     softness = max(preset.softness_seconds, 1 / TIME_GRID)
@@ -75,9 +76,12 @@ def changing_box(scene: Scene) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def remaining(seconds: float, middle_seconds: NDArray[np.float32], softness_seconds: float) -> NDArray[np.float32]:
+def remaining(
+    seconds: float, middle_seconds: NDArray[np.float32], softness_seconds: float
+) -> NDArray[np.float32]:
     """Share (0-1) still there at a time: 1 before the front, 0 behind it, a smooth step across it."""
-    step = np.clip((middle_seconds - np.float32(seconds)) / np.float32(softness_seconds) + np.float32(0.5), 0, 1)
+    ahead = (middle_seconds - np.float32(seconds)) / np.float32(softness_seconds)
+    step = np.clip(ahead + np.float32(0.5), 0, 1)
     return step * step * (3 - 2 * step)
 
 
@@ -133,13 +137,14 @@ def _sweep(person: NDArray[np.bool_], direction: float | str) -> NDArray[np.floa
         angle = np.radians(direction)
         return columns * np.float32(np.cos(angle)) - rows[:, None] * np.float32(np.sin(angle))
     inside_rows, inside_columns = np.nonzero(person)
-    from_middle = np.hypot(columns - inside_columns.mean(), rows[:, None] - inside_rows.mean()).astype(np.float32)
+    across, down = columns - np.float32(inside_columns.mean()), rows - np.float32(inside_rows.mean())
+    from_middle = np.hypot(across, down[:, None])
     return from_middle if direction == "center-out" else -from_middle
 
 
 def _spread(values: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Stretch so that the person covers 0 to 1; a few extreme pixels must not slow the front's start and end."""
-    low, high = np.percentile(values[::2, ::2][person[::2, ::2]] if person[::2, ::2].any() else values, (0.5, 99.5))
+    """Stretch so that the person covers 0 to 1; a few extreme pixels must not slow the start and the end."""
+    low, high = np.percentile(values[person], (0.5, 99.5))
     return np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
 
 
@@ -165,7 +170,7 @@ def _noise(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np
 
 
 def _lattice_weights(length: int, cell_px: float) -> NDArray[np.float32]:
-    """Cubic B-spline weights (length, points) of lattice points `cell_px` apart, for every pixel of a line."""
+    """Cubic B-spline weights (length, points) of lattice points `cell_px` apart, for each pixel of a line."""
     position = np.arange(length) / cell_px + 1
     distance = np.abs(position[:, None] - np.arange(int(position[-1]) + 3))
     near = 2 / 3 - distance**2 + distance**3 / 2

@@ -27,6 +27,17 @@ OFF_FRAME_SIZES = 1.8  # forewing lengths from its centre at which a butterfly i
 
 
 @dataclass(frozen=True)
+class Launch:
+    """Who takes off, where and when: n butterflies on their anchors, and the sky they leave through."""
+
+    start: Array  # (n, 2) world
+    size: Array  # (n,) forewing length in frame heights
+    take_off_seconds: Array  # (n,)
+    clear_seconds: float  # when the last one is gone
+    aspect: float  # frame width over height
+
+
+@dataclass(frozen=True)
 class Flight:
     """Paths of n butterflies over k steps, in the order of departure (a reversed clip plays them backward).
 
@@ -67,20 +78,14 @@ class CurlNoise:
         return np.cos(position @ self.wave.T + self.beat * seconds + self.phase) @ self.push
 
 
-def fly(
-    start: Array, size: Array, take_off_seconds: Array, clear_seconds: float, aspect: float, steps: int,
-    preset: Preset, generator: np.random.Generator,
-) -> Flight:
-    """Fly butterflies from `start` (n, 2) world until all are gone at `clear_seconds`.
-
-    `size` (n,) forewing length in frame heights; `aspect` frame width over height.
-    """
-    drift = _drift(start, take_off_seconds, clear_seconds, aspect, preset, generator)
-    position = _integrate(start, size, take_off_seconds, drift, aspect, steps, preset, generator)
+def fly(launch: Launch, steps: int, preset: Preset, generator: np.random.Generator) -> Flight:
+    """Fly the butterflies from their anchors for `steps` steps; all are gone at `launch.clear_seconds`."""
+    drift = _drift(launch, preset, generator)
+    position = _integrate(launch, drift, steps, preset, generator)
     seconds = np.arange(steps)[:, None] / STEPS_PER_SECOND
-    outside = off_frame(position, size, aspect) & (seconds > take_off_seconds)
+    outside = off_frame(position, launch.size, launch.aspect) & (seconds > launch.take_off_seconds)
     never_back = np.logical_or.accumulate(outside, axis=0)
-    closing = smooth((clear_seconds - seconds) / CLOSING_SECONDS)
+    closing = smooth((launch.clear_seconds - seconds) / CLOSING_SECONDS)
     fading = _lost_in_the_distance(position, drift, seconds)
     return Flight(position, np.where(never_back, 0.0, closing * fading))
 
@@ -109,11 +114,8 @@ def smooth(value: Array) -> Array:
     return value * value * (3 - 2 * value)
 
 
-def _drift(
-    start: Array, take_off: Array, clear_seconds: float, aspect: float, preset: Preset,
-    generator: np.random.Generator,
-) -> Drift:
-    count = len(start)
+def _drift(launch: Launch, preset: Preset, generator: np.random.Generator) -> Drift:
+    aspect, count = launch.aspect, len(launch.start)
     kind = generator.random(count)
     near, far = kind < preset.near_share, kind > 1 - preset.far_share
     depth = generator.uniform(-0.5, 0.35, count)
@@ -130,7 +132,9 @@ def _drift(
 
     # Leaving in one rush at the deadline would look like a signal: each has a deadline of its own.
     stay = generator.uniform(1.4, 3.6, count) / preset.speed
-    latest = clear_seconds - CLOSING_SECONDS - generator.uniform(0.0, 0.4, count) * preset.linger_seconds
+    latest = (
+        launch.clear_seconds - CLOSING_SECONDS - generator.uniform(0.0, 0.4, count) * preset.linger_seconds
+    )
     return Drift(
         speed=generator.uniform(*CRUISE, count) * preset.speed,
         swirl=generator.choice([-1.0, 1.0], count, p=[0.35, 0.65]),
@@ -138,15 +142,14 @@ def _drift(
         rise=np.stack([np.sin(lean), np.cos(lean)], axis=1),
         haunt=haunt,
         exit_heading=exit_heading,
-        clear_seconds=np.minimum(take_off + stay, latest),
+        clear_seconds=np.minimum(launch.take_off_seconds + stay, latest),
     )
 
 
 def _integrate(
-    start: Array, size: Array, take_off: Array, drift: Drift, aspect: float, steps: int, preset: Preset,
-    generator: np.random.Generator,
+    launch: Launch, drift: Drift, steps: int, preset: Preset, generator: np.random.Generator
 ) -> Array:
-    count = len(start)
+    start, count = launch.start, len(launch.start)
     gusts = CurlNoise(generator)
     restless = _restlessness(steps, count, generator)
     middle = start.mean(axis=0) if count else np.zeros(2)
@@ -157,17 +160,17 @@ def _integrate(
     step_seconds = 1 / STEPS_PER_SECOND
     for step in range(steps):
         path[step] = position
-        age = step * step_seconds - take_off
+        age = step * step_seconds - launch.take_off_seconds
         aloft = np.clip(age, 0, None)[:, None]
         urge = (
             _natural_urge(position, middle, aloft, drift)
             + 1.15 * preset.wildness * gusts(position, step * step_seconds)
             + 0.55 * preset.wildness * restless[step]
-            + _homing(position, aloft, drift, aspect)
+            + _homing(position, aloft, drift, launch.aspect)
         )
         urge[:, 2] += 1.4 * (drift.depth - position[:, 2])
         wanted = drift.speed[:, None] * (1 + 0.5 * np.exp(-aloft / 0.5)) * urge + wind
-        wanted = _hurry_out(wanted, position, size, drift, step * step_seconds, aspect)
+        wanted = _hurry_out(wanted, position, drift, launch, step * step_seconds)
         velocity += np.where(age[:, None] > 0, (wanted - velocity) * (step_seconds / STEERING_SECONDS), 0)
         position = position + velocity * step_seconds
     return path
@@ -198,7 +201,9 @@ def _restlessness(steps: int, count: int, generator: np.random.Generator) -> Arr
     """Ornstein-Uhlenbeck wandering (steps, n, 3) with saccades: sudden turns, about 0.9 a second."""
     step_seconds = 1 / STEPS_PER_SECOND
     shocks = 2.0 * np.sqrt(step_seconds) * generator.standard_normal((steps, count, 3))
-    turns = (generator.random((steps, count)) < 0.9 * step_seconds) * generator.standard_normal((steps, count))
+    turns = (generator.random((steps, count)) < 0.9 * step_seconds) * generator.standard_normal(
+        (steps, count)
+    )
     shocks[..., 0] += 1.6 * turns
     shocks[..., 1] += 0.5 * np.abs(turns) * generator.choice([-1.0, 1.0], (steps, count))
     wander = np.zeros((steps, count, 3))
@@ -207,13 +212,13 @@ def _restlessness(steps: int, count: int, generator: np.random.Generator) -> Arr
     return wander
 
 
-def _hurry_out(wanted: Array, position: Array, size: Array, drift: Drift, seconds: float, aspect: float) -> Array:
+def _hurry_out(wanted: Array, position: Array, drift: Drift, launch: Launch, seconds: float) -> Array:
     """Turn toward the way out, and faster, the more the time left falls short at a cruising speed."""
     zoom = perspective(position[:, 2])
-    screen = on_screen(position, aspect)
-    margin = OFF_FRAME_SIZES * size * zoom
+    screen = on_screen(position, launch.aspect)
+    margin = OFF_FRAME_SIZES * launch.size * zoom
     heading = drift.exit_heading[:, :2]
-    to_side = np.where(heading[:, 0] > 0, aspect - screen[:, 0], screen[:, 0]) + margin
+    to_side = np.where(heading[:, 0] > 0, launch.aspect - screen[:, 0], screen[:, 0]) + margin
     to_end = np.where(heading[:, 1] > 0, 1 - screen[:, 1], screen[:, 1]) + margin
     path = np.minimum(to_side / (np.abs(heading[:, 0]) + 1e-3), to_end / (np.abs(heading[:, 1]) + 1e-3))
     time_left = drift.clear_seconds - seconds

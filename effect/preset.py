@@ -82,7 +82,9 @@ def _read_species(key: str, value: object) -> tuple[str, ...]:
     known = species_names()
     for name in names:
         if name not in known:
-            raise UserError(f"no butterfly species {name!r}{_suggestion(name, known)}; known: {', '.join(known)}")
+            raise UserError(
+                f"no butterfly species {name!r}{_suggestion(name, known)}; known: {', '.join(known)}"
+            )
     return tuple(names)
 
 
@@ -157,7 +159,10 @@ class Preset:
     @property
     def duration_seconds(self) -> float:
         return (
-            self.still_before_seconds + self.sweep_end_seconds + self.linger_seconds + self.still_after_seconds
+            self.still_before_seconds
+            + self.sweep_end_seconds
+            + self.linger_seconds
+            + self.still_after_seconds
         )
 
     @property
@@ -175,12 +180,16 @@ class Preset:
         Peeling and the change of colour belong to one butterfly, so a longer clip leaves them at their pace.
         """
         if not 0.1 <= duration_seconds <= LONGEST_SECONDS:
-            raise UserError(f"the duration must be from 0.1 to {LONGEST_SECONDS:g} seconds, not {duration_seconds:g}")
+            raise UserError(
+                f"the duration must be from 0.1 to {LONGEST_SECONDS:g} seconds, not {duration_seconds:g}"
+            )
         ratio = duration_seconds / self.duration_seconds
         clip = ("still_before", "sweep_start", "sweep_end", "linger", "still_after", "softness")
         scaled = {f"{name}_seconds": getattr(self, f"{name}_seconds") * ratio for name in clip}
         own_pace = min(1.0, ratio)
-        scaled |= {f"{name}_seconds": getattr(self, f"{name}_seconds") * own_pace for name in ("peel", "tint")}
+        scaled |= {
+            f"{name}_seconds": getattr(self, f"{name}_seconds") * own_pace for name in ("peel", "tint")
+        }
         return dataclasses.replace(self, **scaled)
 
 

@@ -39,7 +39,11 @@ class Attitude:
 
 
 def hold(
-    position: Array, screen: Array, age: Array, peel_seconds: Array, frames_per_second: float,
+    position: Array,
+    screen: Array,
+    age: Array,
+    peel_seconds: Array,
+    frames_per_second: float,
     generator: np.random.Generator,
 ) -> Attitude:
     """Attitudes along paths in playback order.
@@ -49,11 +53,15 @@ def hold(
     """
     steps, count = age.shape
     velocity = np.gradient(screen, 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(screen)
-    approach = np.gradient(position[..., 2], 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(age)
+    approach = (
+        np.gradient(position[..., 2], 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(age)
+    )
     free = smooth(age / 0.35)
     gate = _flap_gate(age, generator)
-    yaw, bank = _heading(velocity, approach, age, generator.normal(0, 1.0, count))
-    phase = _beat_phase(velocity[..., 1], gate, age, frames_per_second, generator.uniform(*BEATS_PER_SECOND, count))
+    rest_yaw = generator.normal(0, 1.0, (count,))
+    yaw, bank = _heading(velocity, approach, age, rest_yaw)
+    beats = generator.uniform(*BEATS_PER_SECOND, (count,))
+    phase = _beat_phase(velocity[..., 1], gate, age, frames_per_second, beats)
 
     lean = generator.normal(0, 0.22, count)
     climb = np.clip(velocity[..., 1] / 0.4, -1, 1)
@@ -85,7 +93,7 @@ def _flap_gate(age: Array, generator: np.random.Generator) -> Array:
     glides = generator.uniform(*GLIDE_SECONDS, (rounds, count))
     glide_ends = 1.0 + np.cumsum(flaps + glides, axis=0) - FLAP_SECONDS[0]
     gate = np.ones((steps, count))
-    for begin, end in zip(glide_ends - glides, glide_ends):
+    for begin, end in zip(glide_ends - glides, glide_ends, strict=True):
         gate -= smooth((age - begin) / GATE_SECONDS) * smooth((end - age) / GATE_SECONDS)
     return np.clip(gate, 0, 1)
 
@@ -123,7 +131,11 @@ def _beat_phase(climb: Array, gate: Array, age: Array, frames_per_second: float,
 
 def _wing_angle(phase: Array, gate: Array, age: Array, peel_seconds: Array, lag: float) -> Array:
     """Wing angle over the body, radians: 0 flat, 1.45 closed. Slow opening beats while it peels off."""
-    flying = 0.18 + 0.10 * (1 - gate) + (0.35 + 0.75 * gate) * (np.sin(phase - lag) + 0.12 * np.sin(2 * (phase - lag)))
+    flying = (
+        0.18
+        + 0.10 * (1 - gate)
+        + (0.35 + 0.75 * gate) * (np.sin(phase - lag) + 0.12 * np.sin(2 * (phase - lag)))
+    )
     grown = np.clip(1 + age / np.maximum(peel_seconds, 1e-3), 0, 1)
     peeling = 0.05 + np.sin(np.pi * PEEL_BEATS * grown - lag * grown * (1 - grown)) ** 2 * (1.1 - 0.8 * grown)
     aloft = smooth(age / 0.12)

@@ -14,7 +14,9 @@ def figure_scene(height: int = 240, width: int = 180) -> Scene:
     distance = _figure_distance((columns - width / 2) / height, rows / height) * height
     alpha = np.clip(0.5 - distance / 3, 0, 1).astype(np.float32)
     wall = np.stack([150 + 40 * np.sin(columns / 9), 170 - 60 * rows / height, 120 + 0 * rows], axis=-1)
-    figure = np.stack([200 - 90 * rows / height, 60 + 100 * columns / width, 70 + 60 * np.cos(rows / 11)], axis=-1)
+    figure = np.stack(
+        [200 - 90 * rows / height, 60 + 100 * columns / width, 70 + 60 * np.cos(rows / 11)], axis=-1
+    )
     photo = figure * alpha[..., None] + wall * (1 - alpha[..., None])
     restored = np.where((distance < 0.03 * height)[..., None], wall * 0.8 + 20, photo)
     return Scene(

@@ -62,7 +62,7 @@ def test_the_order_of_frames_does_not_matter() -> None:
     indices = (20, 35, 50)
     forward = [frame_at(SCENE, TIMELINE, index) for index in indices]
     backward = [frame_at(SCENE, TIMELINE, index) for index in reversed(indices)]
-    for one, other in zip(forward, reversed(backward)):
+    for one, other in zip(forward, reversed(backward), strict=True):
         assert np.array_equal(one, other)
 
 
@@ -115,7 +115,9 @@ def test_butterflies_cover_most_of_what_was_just_removed(name: str) -> None:
         person = SCENE.alpha[timeline.dissolve.box] > 0.9
         just = person & (arrival < seconds) & (arrival > seconds - 0.25)
         bare = dissolved(SCENE, timeline.dissolve, seconds)
-        touched = (np.abs(frame_at(SCENE, timeline, index).astype(int) - bare).max(axis=2) > 6)[timeline.dissolve.box]
+        touched = (np.abs(frame_at(SCENE, timeline, index).astype(int) - bare).max(axis=2) > 6)[
+            timeline.dissolve.box
+        ]
         covered, removed = covered + (just & touched).sum(), removed + just.sum()
     assert removed > 200
     assert covered / removed >= 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_every_pixel_stays_between_what_it_was_and_what_it_becomes() -> None:
 def test_what_is_gone_never_comes_back() -> None:
     dissolve = planned()
     shares = [remaining(t, dissolve.arrival_seconds, dissolve.softness_seconds) for t in (1.0, 1.5, 2.0, 3.0)]
-    for earlier, later in zip(shares, shares[1:]):
+    for earlier, later in pairwise(shares):
         assert (later <= earlier).all()
 
 

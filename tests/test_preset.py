@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_every_preset_loads_and_explains_every_key(name: str) -> None:
     text = preset_text(name)
     assert set(tomllib.loads(text)) == {field.name for field in dataclasses.fields(Preset)}
     lines = text.splitlines()
-    for previous, line in zip(lines, lines[1:]):
+    for previous, line in pairwise(lines):
         if " = " in line and not line.startswith("#"):
             assert previous.startswith("# "), f"{line} has no comment line"
 
@@ -36,8 +37,11 @@ def test_the_asked_for_kinds_are_there() -> None:
     assert any(preset.frame == "1080x1920" for preset in presets)
     assert any(len(preset.species) == 1 for preset in presets)
     assert any(preset.species == () for preset in presets)
-    assert min(preset.duration_seconds for preset in presets) < 5 < 10 < max(
-        preset.duration_seconds for preset in presets
+    assert (
+        min(preset.duration_seconds for preset in presets)
+        < 5
+        < 10
+        < max(preset.duration_seconds for preset in presets)
     )
 
 
@@ -115,7 +119,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert (preset.sweep_end_seconds, preset.species) == (2.0, ("morpho",))
 
 
-@pytest.mark.parametrize("content", [b"size = ", b"size = true", b"\xff\xfe", b"[size]\na = 1", b'speed = "1" \x00'])
+@pytest.mark.parametrize(
+    "content", [b"size = ", b"size = true", b"\xff\xfe", b"[size]\na = 1", b'speed = "1" \x00']
+)
 def test_a_broken_file_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
     own = tmp_path / "broken.toml"
     own.write_bytes(content)
@@ -124,7 +130,7 @@ def test_a_broken_file_is_one_clear_line(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nowhere.toml"):
+    with pytest.raises(UserError, match=r"nowhere\.toml"):
         load_preset(str(tmp_path / "nowhere.toml"))
 
 

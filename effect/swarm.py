@@ -1,0 +1,169 @@
+"""The swarm of a clip: every butterfly's pose in every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.anchors import Anchors
+from effect.butterflies import Pose
+from effect.flight import STEPS_PER_SECOND, Flight, Launch, fly, on_screen, perspective
+from effect.preset import Preset
+from effect.species import species_names
+from effect.wingbeat import hold, peeled
+
+Array = NDArray[np.float64]
+
+PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far below what shows, but above the
+FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
+FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
+BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
+FEWEST_PEEL_SECONDS = 0.15
+LIFT_SIZES = 6.0  # forewing lengths a butterfly is above the person a second after take-off
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """Poses of n butterflies in every frame: arrays (frames, n) float32 unless noted; see `Pose`.
+
+    `lift` is how far a butterfly is off the person, in forewing lengths; `depth` is nearness to the camera.
+    """
+
+    species: tuple[str, ...]  # (n,)
+    tint: NDArray[np.float32]  # (n, 3) RGB 0-1
+    x_px: NDArray[np.float32]
+    y_px: NDArray[np.float32]
+    size_px: NDArray[np.float32]
+    yaw: NDArray[np.float32]
+    pitch: NDArray[np.float32]
+    roll: NDArray[np.float32]
+    tilt: NDArray[np.float32]
+    forewing_angle: NDArray[np.float32]
+    hindwing_angle: NDArray[np.float32]
+    wing_speed: NDArray[np.float32]
+    tint_strength: NDArray[np.float32]
+    opacity: NDArray[np.float32]
+    blur_px: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    lift: NDArray[np.float32]
+
+    def visible(self, frame: int) -> NDArray[np.intp]:
+        """Butterflies to draw in a frame, the farthest first."""
+        order = np.argsort(self.depth[frame], kind="stable")
+        return order[self.opacity[frame, order] > 0]
+
+    def pose(self, frame: int, butterfly: int) -> Pose:
+        at = frame, butterfly
+        red, green, blue = (float(value) for value in self.tint[butterfly])
+        return Pose(
+            x_px=float(self.x_px[at]),
+            y_px=float(self.y_px[at]),
+            size_px=float(self.size_px[at]),
+            yaw=float(self.yaw[at]),
+            pitch=float(self.pitch[at]),
+            roll=float(self.roll[at]),
+            tilt=float(self.tilt[at]),
+            forewing_angle=float(self.forewing_angle[at]),
+            hindwing_angle=float(self.hindwing_angle[at]),
+            tint=(red, green, blue),
+            tint_strength=float(self.tint_strength[at]),
+            opacity=float(self.opacity[at]),
+            blur_px=float(self.blur_px[at]),
+            wing_speed=float(self.wing_speed[at]),
+        )
+
+
+def plan_swarm(
+    anchors: Anchors,
+    frame_size: tuple[int, int],
+    preset: Preset,
+    frame_count: int,
+    fps: Fraction,
+    generator: np.random.Generator,
+) -> Swarm:
+    """Simulate the whole clip, then sample it at its frames. `frame_size` is (width, height) in pixels.
+
+    A reversed clip is the same flight with time running backward; heads and wings follow the playback.
+    """
+    width, height = frame_size
+    names = preset.species or tuple(species_names())
+    kinds = generator.integers(0, len(names), len(anchors.x_px))
+    peel_seconds, take_off_seconds = _peeling(anchors, preset, generator)
+    launch = Launch(
+        start=np.stack([anchors.x_px / height, 1 - anchors.y_px / height], axis=1),
+        size=anchors.size_px / height,
+        take_off_seconds=take_off_seconds,
+        clear_seconds=preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds,
+        aspect=width / height,
+    )
+    steps = int(np.ceil(preset.duration_seconds * STEPS_PER_SECOND)) + 2
+    flight = fly(launch, steps, preset, generator)
+
+    clock = np.arange(steps) / STEPS_PER_SECOND
+    departed = float((frame_count - 1) / fps) - clock if preset.reverse else clock
+    simulated = _played(flight, launch, departed, peel_seconds, height, preset, float(fps), generator)
+    frames = np.arange(frame_count) / float(fps)
+    sampled = {name: _on_grid(name, _at_times(values, frames)) for name, values in simulated.items()}
+    sampled["opacity"][[0, -1]] = 0
+    return Swarm(species=tuple(names[kind] for kind in kinds), tint=anchors.tint, **sampled)
+
+
+def _peeling(anchors: Anchors, preset: Preset, generator: np.random.Generator) -> tuple[Array, Array]:
+    """How long each butterfly unfolds (n,), and when it takes off (n,): never within the still photo."""
+    still = preset.photo_still_seconds
+    wanted = preset.peel_seconds * generator.uniform(0.8, 1.25, len(anchors.x_px))
+    peel_seconds = np.maximum(np.minimum(wanted, anchors.take_off_seconds - still), FEWEST_PEEL_SECONDS)
+    return peel_seconds, np.maximum(anchors.take_off_seconds, still + peel_seconds)
+
+
+def _played(
+    flight: Flight,
+    launch: Launch,
+    departed: Array,
+    peel_seconds: Array,
+    height: int,
+    preset: Preset,
+    frames_per_second: float,
+    generator: np.random.Generator,
+) -> dict[str, Array]:
+    """Everything a Swarm holds, (k, n), step by step in playback; `departed` (k,) is the flight's clock."""
+    position, presence = _at_times(flight.position, departed), _at_times(flight.presence, departed)
+    age = departed[:, None] - launch.take_off_seconds
+    screen, zoom = on_screen(position, launch.aspect), perspective(position[..., 2])
+    attitude = hold(position, screen, age, peel_seconds, frames_per_second, generator)
+    grown = peeled(age, peel_seconds)
+    size_px = height * launch.size * zoom * grown * np.sqrt(presence)
+    too_near = np.clip(np.log2(zoom) - FOCUS_DEPTH, 0, None)
+    return {
+        "x_px": screen[..., 0] * height,
+        "y_px": (1 - screen[..., 1]) * height - attitude.bob * size_px,
+        "size_px": size_px,
+        "yaw": attitude.yaw,
+        "pitch": attitude.pitch,
+        "roll": attitude.roll,
+        "tilt": attitude.tilt,
+        "forewing_angle": attitude.forewing_angle,
+        "hindwing_angle": attitude.hindwing_angle,
+        "wing_speed": attitude.wing_speed * STEPS_PER_SECOND / frames_per_second,
+        "tint_strength": np.exp(-np.clip(age, 0, None) / max(preset.tint_seconds, 1e-3)),
+        "opacity": presence * np.clip(3 * grown, 0, 1),
+        "blur_px": BLUR_SHARE * too_near * size_px,
+        "depth": position[..., 2],
+        "lift": LIFT_SIZES * np.clip(age, 0, 1) ** 2,
+    }
+
+
+def _on_grid(name: str, values: Array) -> NDArray[np.float32]:
+    grid = PIXEL_GRID if name.endswith("_px") else FINE_GRID
+    return (np.rint(values * grid) / grid).astype(np.float32)
+
+
+def _at_times(values: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (k, ...) on the simulation's steps, linearly interpolated at times (m,): (m, ...)."""
+    position = np.clip(seconds * STEPS_PER_SECOND, 0, len(values) - 1)
+    below = np.minimum(position.astype(int), len(values) - 2)
+    share = (position - below).reshape(-1, *[1] * (values.ndim - 1))
+    return values[below] * (1 - share) + values[below + 1] * share
