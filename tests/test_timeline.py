@@ -40,7 +40,7 @@ def in_frame(swarm: Swarm) -> np.ndarray:
 
 @pytest.mark.parametrize(("fps", "frames"), [(FPS, 222), (Fraction(24000, 1001), 177), (Fraction(5), 37)])
 def test_frames_of_a_clip(fps: Fraction, frames: int) -> None:
-    timeline = fresh(fps=fps)
+    timeline = fresh(fps=fps, butterflies="5")
     assert (timeline.frame_count, timeline.fps) == (frames, fps)
     assert timeline.swarm.x_px.shape[0] == frames
 
@@ -60,11 +60,11 @@ def test_auto_grows_with_the_person() -> None:
 
 
 def test_only_the_wanted_species_fly() -> None:
-    assert set(fresh(species="monarch,morpho").swarm.species) == {"monarch", "morpho"}
+    assert set(fresh(species="monarch,morpho", butterflies="30").swarm.species) == {"monarch", "morpho"}
 
 
 def test_one_seed_one_plan() -> None:
-    first, again, other = fresh(seed=1).swarm, planned().swarm, fresh(seed=2).swarm
+    first, again, other = (fresh(seed=seed, butterflies="40").swarm for seed in (1, 1, 2))
     for field in dataclasses.fields(Swarm):
         assert np.array_equal(getattr(first, field.name), getattr(again, field.name)), field.name
     assert not np.array_equal(first.x_px[:, :20], other.x_px[:, :20])
@@ -83,7 +83,7 @@ def test_poses_lie_on_coarse_grids_that_hide_last_digits() -> None:
 
 
 def test_the_same_flight_at_any_frame_rate() -> None:
-    slow, fast = fresh(fps=Fraction(15)).swarm, fresh(fps=Fraction(60)).swarm
+    slow, fast = (fresh(fps=Fraction(fps), butterflies="30").swarm for fps in (15, 60))
     assert np.abs(slow.x_px[15:75] - fast.x_px[60:300:4]).max() < 0.1
 
 
