@@ -98,8 +98,9 @@ def _presets(options: argparse.Namespace) -> int:
     if options.name:
         print(preset_text(options.name), end="")
         return SUCCESS
+    width = max(map(len, preset_names()))
     for name in preset_names():
-        print(f"{name:16} {load_preset(name).description}")
+        print(f"{name:{width}}  {load_preset(name).description}")
     return SUCCESS
 
 

@@ -26,7 +26,7 @@ def make_scene() -> Scene:
 @pytest.mark.parametrize("fps", [Fraction(8), Fraction(30000, 1001)])
 def test_each_frame_is_shown_for_its_time(fps: Fraction) -> None:
     scene = make_scene()
-    timeline = plan(scene, load_preset().scaled_to(1.0), seed=3, fps=fps)
+    timeline = plan(scene, load_preset("classic", {"butterflies": "12"}).scaled_to(1.0), seed=3, fps=fps)
     clip = vanish_clip(scene, timeline)
     assert clip.size == (64, 96) and clip.fps == pytest.approx(float(fps))
     assert clip.duration == pytest.approx(timeline.frame_count / fps, abs=1e-3)
@@ -40,14 +40,23 @@ def test_clips_can_be_joined() -> None:
     from moviepy import concatenate_videoclips
 
     scene = make_scene()
-    clip = vanish_clip(scene, plan(scene, load_preset().scaled_to(1.0), seed=3, fps=Fraction(8)))
+    clip = vanish_clip(
+        scene,
+        plan(scene, load_preset("classic", {"butterflies": "12"}).scaled_to(1.0), seed=3, fps=Fraction(8)),
+    )
     joined = concatenate_videoclips([clip, clip])
     assert joined.duration == pytest.approx(2 * clip.duration)
     assert (joined.get_frame(clip.duration) == scene.photo).all()
 
 
 def test_a_photo_becomes_a_moviepy_clip(pictures: Pictures) -> None:
-    settings = Settings(duration_seconds=1.0, mask=pictures.mask, plate=pictures.plate, edges="fast")
+    settings = Settings(
+        overrides={"butterflies": "12"},
+        duration_seconds=1.0,
+        mask=pictures.mask,
+        plate=pictures.plate,
+        edges="fast",
+    )
     clip = photo_clip(pictures.photo, settings)
     assert clip.size == (96, 128)
     assert (clip.get_frame(0) == np.asarray(Image.open(pictures.photo))).all()

@@ -126,6 +126,14 @@ def test_mask(message: str, pictures: Pictures, refused) -> None:
     assert message.replace("full", "white everywhere") in error
 
 
+def test_person_fills_the_photo(pictures: Pictures, refused) -> None:
+    mask = Image.new("L", (96, 128), 255)
+    mask.putpixel((0, 0), 0)
+    mask.save(pictures.mask)
+    output = ("-o", pictures.folder / "out.png", "--mask", pictures.mask, "--inpainter", "telea")
+    assert "background" in refused("restore", pictures.photo, *output)
+
+
 def test_plate_and_mask_files(pictures: Pictures, refused) -> None:
     output = ("-o", pictures.folder / "out.mp4")
     Image.new("RGB", (50, 60)).save(pictures.folder / "small.png")
