@@ -1,4 +1,5 @@
 """Weight files that ship with the project: where they lie and whether they are the ones that were tested."""
+
 import hashlib
 import tomllib
 from pathlib import Path
@@ -11,7 +12,7 @@ MODELS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "models"
 def checked_weights(file_name: str, folder: Path = MODELS_FOLDER) -> Path:
     """The path of a weight file listed in `weights.toml`, after its sha256 was found to be the listed one.
 
-    Raises UserError when the file is missing or is not the one that was listed (a broken download, a Git LFS pointer).
+    Raises UserError when the file is missing or not the one listed (a broken download, a Git LFS pointer).
     """
     path = folder / file_name
     try:
@@ -19,8 +20,12 @@ def checked_weights(file_name: str, folder: Path = MODELS_FOLDER) -> Path:
         expected = listed[Path(file_name).stem]["sha256"]
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is missing: restore it with `git checkout -- assets/models`") from error
+        raise UserError(
+            f"{error.filename} is missing: restore it with `git checkout -- assets/models`"
+        ) from error
     if hashlib.sha256(content).hexdigest() != expected:
-        raise UserError(f"{path} is damaged (its sha256 is not the one in weights.toml): "
-                        "restore it with `git checkout -- assets/models`")
+        raise UserError(
+            f"{path} is damaged (its sha256 is not the one in weights.toml): "
+            "restore it with `git checkout -- assets/models`"
+        )
     return path

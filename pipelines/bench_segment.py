@@ -1,9 +1,10 @@
 """How well people are segmented: `python -m pipelines.bench_segment FOLDER`.
 
-FOLDER holds pairs NAME_img.jpg and NAME_mask.png (white = person). Three numbers come out: the mean over the photos of
-the intersection over union at alpha 0.5; the mean share of the person's pixels that lie outside the mask grown by
-1.5 % of the height, at alpha 0.5 and in the hole that is restored; and the milliseconds a photo takes.
+FOLDER holds pairs NAME_img.jpg and NAME_mask.png (white = person). Printed are, as means over the photos, the
+intersection over union at alpha 0.5; the share of the person's pixels outside the mask grown by 1.5 % of the
+height, and outside the hole that is restored; and the milliseconds that each step takes.
 """
+
 import sys
 import time
 from dataclasses import dataclass
@@ -44,8 +45,14 @@ def score_photo(rgb: np.ndarray, truth: np.ndarray, segmenter: Segmenter) -> Sco
     estimate_foreground(rgb, alpha)
     done = time.perf_counter()
     mask = alpha > 0.5
-    return Score(overlap(mask, truth), missed_share(grown(mask), truth), missed_share(hole, truth),
-                 1000 * (answered - started), 1000 * (matted - 2 * answered + started), 1000 * (done - matted))
+    return Score(
+        overlap(mask, truth),
+        missed_share(grown(mask), truth),
+        missed_share(hole, truth),
+        1000 * (answered - started),
+        1000 * (matted - 2 * answered + started),
+        1000 * (done - matted),
+    )
 
 
 def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -68,7 +75,9 @@ def missed_share(mask: np.ndarray, truth: np.ndarray) -> float:
 
 def load_pair(photo: Path) -> tuple[np.ndarray, np.ndarray]:
     """The photo uint8 (H, W, 3) of NAME_img.jpg, and the mask bool (H, W) of NAME_mask.png beside it."""
-    mask = cv2.imread(str(photo.with_name(photo.name.removesuffix("_img.jpg") + "_mask.png")), cv2.IMREAD_GRAYSCALE)
+    mask = cv2.imread(
+        str(photo.with_name(photo.name.removesuffix("_img.jpg") + "_mask.png")), cv2.IMREAD_GRAYSCALE
+    )
     if mask is None:
         raise UserError(f"{photo} has no readable mask beside it: name it NAME_mask.png")
     return load_photo(photo).rgb, mask >= 128
@@ -77,21 +86,30 @@ def load_pair(photo: Path) -> tuple[np.ndarray, np.ndarray]:
 def main(arguments: list[str]) -> int:
     photos = sorted(Path(arguments[0]).glob("*_img.jpg")) if len(arguments) == 1 else []
     if not photos:
-        print("usage: python -m pipelines.bench_segment FOLDER, a folder with NAME_img.jpg and NAME_mask.png",
-              file=sys.stderr)
+        print(
+            "usage: python -m pipelines.bench_segment FOLDER, a folder with NAME_img.jpg and NAME_mask.png",
+            file=sys.stderr,
+        )
         return 2
     with open_segmenter("mediapipe") as segmenter:
-        score_photo(*load_pair(photos[0]), segmenter)  # compile and load what only the first photo would pay for
+        score_photo(
+            *load_pair(photos[0]), segmenter
+        )  # compile and load what only the first photo would pay for
         scores = [score_photo(*load_pair(photo), segmenter) for photo in photos]
-    mean = {name: float(np.mean([getattr(score, name) for score in scores])) for name in Score.__dataclass_fields__}
+    mean = {
+        name: float(np.mean([getattr(score, name) for score in scores]))
+        for name in Score.__dataclass_fields__
+    }
     worst = min(range(len(photos)), key=lambda number: scores[number].overlap)
-    print(f"photos                                        {len(photos)}\n"
-          f"mean IoU at 0.5                               {mean['overlap']:.4f}\n"
-          f"worst IoU                                     {scores[worst].overlap:.4f}  {photos[worst].name}\n"
-          f"person outside the mask grown by 1.5 %        {100 * mean['missed']:.2f} %\n"
-          f"person outside the hole                       {100 * mean['missed_by_hole']:.2f} %\n"
-          f"probability, matte, foreground                {mean['probability_ms']:.0f} + {mean['matte_ms']:.0f}"
-          f" + {mean['foreground_ms']:.0f} ms per photo")
+    print(
+        f"photos                                        {len(photos)}\n"
+        f"mean IoU at 0.5                               {mean['overlap']:.4f}\n"
+        f"worst IoU                                     {scores[worst].overlap:.4f}  {photos[worst].name}\n"
+        f"person outside the mask grown by 1.5 %        {100 * mean['missed']:.2f} %\n"
+        f"person outside the hole                       {100 * mean['missed_by_hole']:.2f} %\n"
+        f"probability, matte, foreground                {mean['probability_ms']:.0f} + {mean['matte_ms']:.0f}"
+        f" + {mean['foreground_ms']:.0f} ms per photo"
+    )
     return 0
 
 

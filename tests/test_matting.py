@@ -1,4 +1,4 @@
-"""Soft edges: a known alpha is found again, faces stay opaque, no colour of the old background travels along."""
+"""Soft edges: a known alpha is approached, faces stay opaque, no old background travels along."""
 
 import subprocess
 import sys
@@ -16,9 +16,11 @@ PERSON, WALL = np.array([200, 60, 40]), np.array([40, 90, 200])
 
 
 def soft_person(height=300, width=240):
-    """A person with edges 6 pixels soft before a wall: the photo uint8, the true alpha float32, a coarse probability."""
+    """A soft-edged person before a wall: the photo uint8, the true alpha float32, a coarse probability."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    distance = 1 - np.sqrt(((x - width / 2) / (0.3 * width)) ** 2 + ((y - 0.55 * height) / (0.4 * height)) ** 2)
+    distance = 1 - np.sqrt(
+        ((x - width / 2) / (0.3 * width)) ** 2 + ((y - 0.55 * height) / (0.4 * height)) ** 2
+    )
     alpha = np.clip(0.5 + distance * 12, 0, 1)
     noise = np.random.default_rng(3).normal(0, 4, (height, width, 3))
     photo = alpha[..., None] * PERSON + (1 - alpha[..., None]) * WALL + noise
@@ -51,14 +53,15 @@ def test_alpha_is_whole_inside_and_nothing_away_from_the_person(edges):
     assert inside.any() and (alpha[inside] == 1).all()
     assert outside.any() and (alpha[outside] == 0).all()
     assert (alpha.shape, alpha.dtype) == (truth.shape, np.float32)
-    assert 0 <= alpha.min() and alpha.max() <= 1
+    assert alpha.min() >= 0 and alpha.max() <= 1
 
 
 def test_a_large_photo_keeps_its_size_and_its_edges():
     photo, truth, coarse = soft_person()
     size = (truth.shape[1] * 5, truth.shape[0] * 5)
-    large, wanted, probability = (cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-                                  for picture in (photo, truth, coarse))
+    large, wanted, probability = (
+        cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR) for picture in (photo, truth, coarse)
+    )
     alpha = refine(large, probability)
     assert alpha.shape == wanted.shape
     assert np.abs(alpha - wanted).mean() < 0.7 * np.abs((probability > 0.5) - wanted).mean()
@@ -104,13 +107,16 @@ def test_the_foreground_is_the_photo_where_the_person_is_opaque():
 
 
 def test_pymatting_stays_whole_for_others():
-    script = ("import sys, numpy as np\nfrom effect.segment.matting import refine, estimate_foreground\n"
-              "alpha = refine(np.full((20, 20, 3), 99, np.uint8), np.tri(20, dtype=np.float32))\n"
-              "estimate_foreground(np.full((20, 20, 3), 99, np.uint8), alpha * 0.5)\n"
-              "print([name for name in sys.modules if name.startswith('pymatting')])\n"
-              "import pymatting\n"
-              "print(callable(pymatting.cf_laplacian) and callable(pymatting.estimate_alpha_cf))\n")
-    done = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True,
-                          timeout=300)
+    script = (
+        "import sys, numpy as np\nfrom effect.segment.matting import refine, estimate_foreground\n"
+        "alpha = refine(np.full((20, 20, 3), 99, np.uint8), np.tri(20, dtype=np.float32))\n"
+        "estimate_foreground(np.full((20, 20, 3), 99, np.uint8), alpha * 0.5)\n"
+        "print([name for name in sys.modules if name.startswith('pymatting')])\n"
+        "import pymatting\n"
+        "print(callable(pymatting.cf_laplacian) and callable(pymatting.estimate_alpha_cf))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[]", "True"]

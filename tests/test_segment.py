@@ -1,4 +1,4 @@
-"""Finding people: the looks, the cleaning, the picking, the real models, and that native code stays silent."""
+"""Finding people: the looks, the mattes, the real models and their silence."""
 
 import shutil
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from silhouettes import Given, grey, person_shape
 
 from effect.errors import UserError
 from effect.photo import load_photo
 from effect.segment import HOLE_GROWTH_SHARE, matte_from_mask, matte_of, open_segmenter
 from effect.segment.passes import person_boxes, person_probability, tiles
-from effect.segment.people import cleaned, picked
 from effect.weights import MODELS_FOLDER, checked_weights
 from pipelines.bench_segment import grown, missed_share, overlap
 from pipelines.bench_segment import main as bench
@@ -35,30 +35,8 @@ def astronaut():
     return load_photo(ASTRONAUT).rgb
 
 
-class Given:
-    """A segmenter that answers what a test wants."""
-
-    def __init__(self, probability):
-        self.answer = probability.astype(np.float32)
-
-    def probability(self, rgb, at=()):
-        return self.answer
-
-
-def person_shape(height=240, width=320, centre=160, scale=1.0):
-    """A round head on a broad body that stands on the photo's lower edge: bool (height, width)."""
-    canvas = np.zeros((height, width), np.uint8)
-    cv2.circle(canvas, (centre, int(height * 0.3)), int(28 * scale), 1, -1)
-    cv2.rectangle(canvas, (centre - int(45 * scale), int(height * 0.42)),
-                  (centre + int(45 * scale), height), 1, -1)
-    return canvas.astype(bool)
-
-
-def grey(mask):
-    return np.full((*mask.shape, 3), 128, np.uint8)
-
-
 # looks
+
 
 def test_tiles_cover_the_picture_and_overlap_by_half():
     covered = np.zeros((300, 90), int)
@@ -116,78 +94,8 @@ def test_boxes_of_distant_people_stay_apart_and_specks_get_none():
     assert sorted((box.left, box.right) for box in person_boxes(probability)) == [(20, 100), (280, 360)]
 
 
-# cleaning
-
-def test_small_holes_close_large_ones_stay_and_specks_go():
-    probability = person_shape().astype(np.float32)
-    probability[130:134, 150:154] = 0.1
-    probability[170:220, 140:180] = 0.05
-    probability[5:8, 5:8] = 0.9
-    probability[5:20, 290:310] = 0.3
-    result = cleaned(probability)
-    assert (result[130:134, 150:154] == 1).all()
-    assert (result[170:220, 140:180] < 0.1).all()
-    assert (result[:30, :30] == 0).all()
-    assert (result[5:20, 290:310] == 0).all()
-
-
-def test_a_large_hole_of_doubt_inside_a_person_closes():
-    probability = person_shape().astype(np.float32)
-    probability[170:220, 140:180] = 0.45
-    assert (cleaned(probability)[170:220, 140:180] == 1).all()
-
-
-@pytest.mark.parametrize("probability", [np.zeros((90, 70)), np.full((90, 70), 0.4),
-                                         np.pad(np.ones((1, 1)), ((100, 100), (100, 100)))])
-def test_nobody_is_an_error_with_advice(probability):
-    with pytest.raises(UserError, match="no person was found.*--mask"):
-        matte_of(grey(probability), Given(probability))
-
-
-def test_a_person_who_fills_the_frame_is_a_full_matte():
-    matte = matte_of(np.full((60, 40, 3), 90, np.uint8), Given(np.ones((60, 40))))
-    assert (matte.alpha == 1).all()
-    assert matte.hole.all()
-
-
-# picking
-
-def test_a_point_picks_one_of_two_separate_people():
-    left, right = person_shape(centre=80, scale=0.8), person_shape(centre=250, scale=0.8)  # heads cut off by scarves
-    probability = (left | right).astype(np.float32)
-    result = picked(grey(left), probability, [(80, 200)]) > 0.5
-    assert (result == left).all()
-    both = picked(grey(left), probability, [(80, 200), (250, 200)])
-    assert (both == probability).all()
-
-
-def test_people_who_touch_are_parted_between_their_heads():
-    left, right = person_shape(centre=110), person_shape(centre=205)
-    photo = grey(left)
-    photo[left], photo[right & ~left] = (200, 60, 60), (60, 60, 200)
-    probability = (left | right).astype(np.float32)
-    result = picked(photo, probability, [(110, 70)]) > 0.5
-    assert overlap(result, left) > 0.9
-    assert missed_share(result, right & ~left) > 0.9
-
-
-def test_a_raised_arm_is_no_second_person():
-    person = person_shape()
-    person[60:240, 222:234] = True
-    person[150:170, 200:230] = True
-    result = picked(grey(person), person.astype(np.float32), [(160, 70)]) > 0.5
-    assert (result == person).all()
-
-
-@pytest.mark.parametrize("point, words", [((5, 5), "no person at 5,5"), ((900, 5), "outside the photo"),
-                                          ((-1, 5), "outside the photo")])
-def test_a_point_on_no_person_is_an_error(point, words):
-    person = person_shape()
-    with pytest.raises(UserError, match=words):
-        matte_of(grey(person), Given(person), at=[point])
-
-
 # mattes
+
 
 def test_the_hole_holds_the_matte_and_a_margin_around_it():
     person = np.zeros((400, 300), bool)
@@ -195,8 +103,8 @@ def test_the_hole_holds_the_matte_and_a_margin_around_it():
     matte = matte_of(grey(person), Given(person), edges="fast")
     margin = round(HOLE_GROWTH_SHARE * 400)
     assert matte.hole[matte.alpha >= 0.25].all()
-    assert matte.hole[300, 100 - margin:200 + margin].all()
-    assert not matte.hole[300, :100 - 3 * margin].any()
+    assert matte.hole[300, 100 - margin : 200 + margin].all()
+    assert not matte.hole[300, : 100 - 3 * margin].any()
     assert matte.alpha.dtype == np.float32
 
 
@@ -214,6 +122,7 @@ def test_a_mask_is_followed():
 
 
 # the real models
+
 
 def test_the_astronaut_is_found_with_her_helmet_and_without_the_flag(segmenter, astronaut):
     matte = matte_of(astronaut, segmenter)
@@ -248,21 +157,27 @@ def test_a_closed_segmenter_says_so(astronaut):
 
 
 def test_native_code_never_writes_to_the_users_screen():
-    script = ("from effect.photo import load_photo\nfrom effect.segment import open_segmenter\nimport sys\n"
-              "with open_segmenter('mediapipe') as segmenter:\n"
-              f"    segmenter.probability(load_photo({str(ASTRONAUT)!r}).rgb)\n"
-              "print('mine', file=sys.stderr)\n")
-    done = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True,
-                          timeout=120)
+    script = (
+        "from effect.photo import load_photo\nfrom effect.segment import open_segmenter\nimport sys\n"
+        "with open_segmenter('mediapipe') as segmenter:\n"
+        f"    segmenter.probability(load_photo({str(ASTRONAUT)!r}).rgb)\n"
+        "print('mine', file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0
     assert (done.stdout, done.stderr) == ("", "mine\n")
 
 
 def test_an_error_inside_the_block_still_closes_the_models():
-    script = ("from effect.segment import open_segmenter\n"
-              "with open_segmenter('mediapipe'):\n    raise SystemExit(7)\n")
-    done = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True,
-                          timeout=120)
+    script = (
+        "from effect.segment import open_segmenter\n"
+        "with open_segmenter('mediapipe'):\n    raise SystemExit(7)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert (done.returncode, done.stderr) == (7, "")
 
 
@@ -273,6 +188,7 @@ def test_an_unknown_segmenter_is_an_error():
 
 # weights
 
+
 def test_every_listed_weight_file_is_the_one_that_was_tested():
     listed = tomllib.loads((MODELS_FOLDER / "weights.toml").read_text(encoding="utf-8"))
     for name in ("selfie_segmentation", "selfie_segmentation_landscape"):
@@ -281,7 +197,7 @@ def test_every_listed_weight_file_is_the_one_that_was_tested():
 
 def test_damaged_and_missing_weights_are_named(tmp_path):
     shutil.copy(MODELS_FOLDER / "weights.toml", tmp_path)
-    with pytest.raises(UserError, match="selfie_segmentation.tflite is missing"):
+    with pytest.raises(UserError, match=r"selfie_segmentation\.tflite is missing"):
         checked_weights("selfie_segmentation.tflite", tmp_path)
     (tmp_path / "selfie_segmentation.tflite").write_bytes(b"version https://git-lfs")
     with pytest.raises(UserError, match="damaged"):
@@ -289,6 +205,7 @@ def test_damaged_and_missing_weights_are_named(tmp_path):
 
 
 # the measurement
+
 
 def test_the_measurement_counts_overlap_and_missed_pixels():
     truth = np.zeros((200, 100), bool)

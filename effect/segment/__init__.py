@@ -1,4 +1,5 @@
-"""Finding the person: a coarse probability from a network, then a matte with soft edges at the photo's resolution."""
+"""Finding the person: a coarse probability from a network, then a matte with soft edges at full size."""
+
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -43,12 +44,13 @@ def open_segmenter(name: str, sam_checkpoint: Path | None = None) -> AbstractCon
     raise UserError(f"unknown segmenter '{name}': choose mediapipe or sam")
 
 
-def matte_of(rgb: np.ndarray, segmenter: Segmenter, at: Sequence[tuple[int, int]] = (),
-             edges: str = "matting") -> Matte:
+def matte_of(
+    rgb: np.ndarray, segmenter: Segmenter, at: Sequence[tuple[int, int]] = (), edges: str = "matting"
+) -> Matte:
     """The matte of everybody in a photo uint8 (H, W, 3), or of the people at the pixels `at` (x, y).
 
-    edges: "matting" (closed-form) or "fast" (guided filter). Raises UserError when no person is found, or none at a
-    point.
+    edges: "matting" (closed-form) or "fast" (guided filter).
+    Raises UserError when no person is found, or none at a point.
     """
     from effect.segment.matting import refine
     from effect.segment.people import cleaned, picked
@@ -64,8 +66,10 @@ def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -
     from effect.segment.matting import refine
 
     if mask.shape != rgb.shape[:2]:
-        raise UserError(f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels and the photo "
-                        f"{rgb.shape[1]}x{rgb.shape[0]}: give a mask of the photo's size")
+        raise UserError(
+            f"the mask is {mask.shape[1]}x{mask.shape[0]} pixels and the photo "
+            f"{rgb.shape[1]}x{rgb.shape[0]}: give a mask of the photo's size"
+        )
     if not mask.any():
         raise UserError("the mask is empty: paint the person white")
     return _matte(refine(rgb, mask.astype(np.float32), edges))

@@ -1,9 +1,10 @@
-"""From a coarse probability of person to soft edges at the photo's own resolution, and the colours under them.
+"""From a coarse probability of person to soft edges at the photo's resolution, and the colours under them.
 
-Closed-form matting: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting" (2008), section 3,
-solved in a narrow band around the outline with pymatting's Laplacian. Foreground colours: Germer et al., "Fast
-Multi-Level Foreground Estimation" (2020). This module is the one place that knows pymatting.
+Closed-form matting: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting" (2008),
+section 3, solved in a narrow band around the outline with pymatting's Laplacian. Foreground colours: Germer
+et al., "Fast Multi-Level Foreground Estimation" (2020). This module is the one place that knows pymatting.
 """
+
 import atexit
 import functools
 import importlib
@@ -24,7 +25,9 @@ from effect.errors import UserError
 BAND_SHARE = 0.008  # of the person's diagonal: half the width of the band in which alpha is solved
 LOOSE_REACH = 2.5  # half widths of the band: how far out loose hair is looked for
 LOOSE_PROBABILITY = 0.04
-SOLVED_PIXELS = 400_000  # the crop is scaled down to this for the solver; its edges come back from the full photo
+SOLVED_PIXELS = (
+    400_000  # the crop is scaled down to this for the solver; its edges come back from the full photo
+)
 REGULARIZATION = 1e-5  # of the colour lines: lower follows noise, higher blurs strands
 PRIOR = 0.01  # pull towards the probability, which decides where colours cannot
 SOLVED_TO = 1e-3  # relative residual at which another step changes no visible alpha
@@ -39,7 +42,8 @@ _lock = threading.Lock()  # numba compiles, and its simplest threading layer die
 def refine(rgb: np.ndarray, probability: np.ndarray, edges: str = "matting") -> np.ndarray:
     """Alpha float32 (H, W) in 0-1 with hair-soft edges, 1 inside the person and 0 away from them.
 
-    rgb: uint8 (H, W, 3). probability: float32 (H, W), people cleaned. edges: "matting" or "fast" (guided filter).
+    rgb: uint8 (H, W, 3). probability: float32 (H, W), people cleaned.
+    edges: "matting" or "fast" (guided filter).
     """
     if edges not in ("matting", "fast"):
         raise UserError(f"unknown edges '{edges}': choose matting or fast")
@@ -49,8 +53,10 @@ def refine(rgb: np.ndarray, probability: np.ndarray, edges: str = "matting") -> 
     rows, columns = np.nonzero(inside.any(axis=1))[0], np.nonzero(inside.any(axis=0))[0]
     band_px = max(2, round(BAND_SHARE * float(np.hypot(rows[-1] - rows[0], columns[-1] - columns[0]))))
     margin = 3 * band_px + 4
-    crop = (slice(max(0, rows[0] - margin), rows[-1] + margin + 1),
-            slice(max(0, columns[0] - margin), columns[-1] + margin + 1))
+    crop = (
+        slice(max(0, rows[0] - margin), rows[-1] + margin + 1),
+        slice(max(0, columns[0] - margin), columns[-1] + margin + 1),
+    )
     alpha = np.zeros(probability.shape, np.float32)
     band = _band(probability[crop], band_px)
     soft = (_closed_form if edges == "matting" else _guided)(rgb[crop], probability[crop], band, band_px)
@@ -59,7 +65,7 @@ def refine(rgb: np.ndarray, probability: np.ndarray, edges: str = "matting") -> 
 
 
 def _band(probability: np.ndarray, half_width_px: int) -> np.ndarray:
-    """The pixels whose alpha is open, bool (H, W): near the outline on either side, and further out in loose hair.
+    """Pixels whose alpha is open, bool (H, W): near the outline on either side, further out in loose hair.
 
     Inwards the band stays narrow: an opened sleeve in front of its own colour would turn half transparent.
     """
@@ -94,13 +100,14 @@ def _closed_form(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, ban
 
 
 def _solve(rgb: np.ndarray, prior: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Alpha float32 (h, w): the matting Laplacian minimised over the unknown pixels, the others fixed by the prior."""
+    """Alpha float32 (h, w): the Laplacian minimised over the unknown pixels, the rest fixed by the prior."""
     import scipy.sparse
 
     alpha = (prior > 0.5).astype(np.float64)
     with _lock:
         laplacian = _pymatting("laplacian.cf_laplacian").cf_laplacian(
-            rgb.astype(np.float64) / 255, epsilon=REGULARIZATION, is_known=~unknown)
+            rgb.astype(np.float64) / 255, epsilon=REGULARIZATION, is_known=~unknown
+        )
     free = unknown.ravel()
     rows = laplacian[free]
     matrix = (rows[:, free] + scipy.sparse.identity(int(free.sum())) * PRIOR).tocsr()
@@ -113,13 +120,13 @@ def _solve(rgb: np.ndarray, prior: np.ndarray, unknown: np.ndarray) -> np.ndarra
 def _conjugate_gradient(matrix: Any, right: np.ndarray, solution: np.ndarray) -> np.ndarray:
     """Solve `matrix @ x = right` from a first guess, preconditioned by the diagonal.
 
-    Sums of products stand in for np.dot, because BLAS splits such short vectors over threads and then waits for them.
+    Sums of products stand in for np.dot: BLAS splits such short vectors over threads, then waits for them.
     """
     diagonal = matrix.diagonal()
     residual = right - matrix @ solution
     step = descent = residual / diagonal
     energy = float((residual * descent).sum())
-    enough = SOLVED_TO ** 2 * max(float((right * right / diagonal).sum()), 1e-12)
+    enough = SOLVED_TO**2 * max(float((right * right / diagonal).sum()), 1e-12)
     for _ in range(MAXIMUM_STEPS):
         if energy <= enough:
             break
@@ -149,8 +156,11 @@ def estimate_foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     with _lock:
         colours = _pymatting("foreground.estimate_foreground_ml").estimate_foreground_ml(
             cv2.resize(rgb[crop], size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255,
-            cv2.resize(alpha[crop], size, interpolation=cv2.INTER_AREA))
-    colours = cv2.resize(np.rint(colours * 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
+            cv2.resize(alpha[crop], size, interpolation=cv2.INTER_AREA),
+        )
+    colours = cv2.resize(
+        np.rint(colours * 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR
+    )
     result = rgb.copy()
     result[crop] = np.where(soft[crop][..., None], colours, rgb[crop])
     return result
@@ -158,17 +168,19 @@ def estimate_foreground(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _pymatting(module: str) -> ModuleType:
-    """Import one module of pymatting without its siblings, which together compile for half a minute at first import.
+    """Import one module of pymatting without its siblings, which compile for half a minute at first import.
 
-    Empty packages stand in for pymatting's own while the module loads, since those import everything. Nothing stays
-    behind in sys.modules, so that a later `import pymatting` elsewhere is whole.
+    Empty packages stand in for pymatting's own while the module loads, since those import everything.
+    Nothing stays behind in sys.modules, so that a later `import pymatting` elsewhere is whole.
     """
     name = f"pymatting.{module}"
     if name in sys.modules:
         return sys.modules[name]
     specification = importlib.util.find_spec("pymatting")
     if specification is None or not specification.submodule_search_locations:
-        raise UserError("pymatting is not installed: run `pip install -r requirements.txt`, or use --edges fast")
+        raise UserError(
+            "pymatting is not installed: run `pip install -r requirements.txt`, or use --edges fast"
+        )
     root = specification.submodule_search_locations[0]
     stand_ins = {}
     for package in ("pymatting", "pymatting." + module.split(".")[0]):

@@ -1,9 +1,10 @@
 """How many looks of a small network become one sharp person probability.
 
-The network sees 256 x 256 pixels, so a whole photo is seen coarsely. The person is looked at again in a padded box,
-then in overlapping tiles of that box, and the looks are averaged: independent errors cancel, edges gain resolution,
-and small or several people gain most. Nothing here knows which network answers.
+The network sees 256 x 256 pixels, so a whole photo is seen coarsely. The person is looked at again in a
+padded box, then in overlapping tiles of that box, and the looks are averaged: independent errors cancel,
+edges gain resolution, and small or several people gain most. Nothing here knows which network answers.
 """
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -42,26 +43,43 @@ class Box:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def padded(self, share: float, width: int, height: int) -> "Box":
-        """The box grown on each side by a share of its own size, kept inside a picture of width x height pixels."""
+        """The box grown on each side by a share of its own size, kept inside width x height pixels."""
         across, down = self.width * share, self.height * share
-        return Box(max(0, int(self.left - across)), max(0, int(self.top - down)),
-                   min(width, int(np.ceil(self.right + across))), min(height, int(np.ceil(self.bottom + down))))
+        return Box(
+            max(0, int(self.left - across)),
+            max(0, int(self.top - down)),
+            min(width, int(np.ceil(self.right + across))),
+            min(height, int(np.ceil(self.bottom + down))),
+        )
 
     def joined(self, other: "Box") -> "Box":
-        return Box(min(self.left, other.left), min(self.top, other.top),
-                   max(self.right, other.right), max(self.bottom, other.bottom))
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
 
     def overlaps(self, other: "Box") -> bool:
-        return (self.left < other.right and other.left < self.right
-                and self.top < other.bottom and other.top < self.bottom)
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
 
 
 def person_probability(rgb: np.ndarray, look: Look) -> np.ndarray:
-    """Average the looks of `look` at a photo, uint8 (H, W, 3), into a probability of person, float32 (H, W) in 0-1."""
+    """Average the looks at a photo, uint8 (H, W, 3), into a probability of person, float32 (H, W) in 0-1."""
     height, width = rgb.shape[:2]
     scale = min(1.0, WORKING_SIDE_PX / max(height, width))
-    small = rgb if scale == 1.0 else cv2.resize(
-        rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+    small = (
+        rgb
+        if scale == 1.0
+        else cv2.resize(
+            rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+        )
+    )
     probability = _closer(small, look(small, True), look)
     if scale == 1.0:
         return probability
@@ -89,7 +107,7 @@ def _look_in_box(rgb: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _look_in_tiles(rgb: np.ndarray, look: Look, count: int) -> np.ndarray:
-    """One picture from `count` tiles along the long side, each overlapping the next by half, edges weighted less."""
+    """One picture from `count` half-overlapping tiles along the long side, their edges weighted less."""
     height, width = rgb.shape[:2]
     total, weight = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     for tile in tiles(width, height, count):
@@ -112,9 +130,11 @@ def tiles(width: int, height: int, count: int) -> list[Box]:
 def person_boxes(probability: np.ndarray) -> Sequence[Box]:
     """The boxes of the people in a probability (H, W), the largest first, those that overlap joined."""
     count, _, statistics, _ = cv2.connectedComponentsWithStats((probability > FOUND).astype(np.uint8))
-    parts = sorted((statistics[number] for number in range(1, count)), key=lambda part: -part[cv2.CC_STAT_AREA])
+    parts = sorted(
+        (statistics[number] for number in range(1, count)), key=lambda part: -part[cv2.CC_STAT_AREA]
+    )
     boxes: list[Box] = []
-    for left, top, across, down, area in parts[:4 * MAXIMUM_BOXES]:
+    for left, top, across, down, area in parts[: 4 * MAXIMUM_BOXES]:
         if area < 0.02 * parts[0][cv2.CC_STAT_AREA]:
             break
         box = Box(int(left), int(top), int(left + across), int(top + down))
@@ -126,7 +146,7 @@ def person_boxes(probability: np.ndarray) -> Sequence[Box]:
 
 
 def _window(height: int, width: int) -> np.ndarray:
-    """Weights float32 (height, width): 1 in the middle, nearly 0 at the rim, where a network sees too little."""
+    """Weights float32 (height, width): 1 in the middle, nearly 0 at the rim, where a network sees little."""
     return np.minimum.outer(_ramp(height), _ramp(width)).astype(np.float32)
 
 
@@ -144,4 +164,6 @@ def _feather(box: Box, width: int, height: int) -> np.ndarray:
 
 def _fade(length: int, fades_in: bool, fades_out: bool) -> np.ndarray:
     position = (np.arange(length) + 0.5) / (0.05 * length)
-    return np.clip(np.minimum(position if fades_in else np.inf, position[::-1] if fades_out else np.inf), 0.0, 1.0)
+    return np.clip(
+        np.minimum(position if fades_in else np.inf, position[::-1] if fades_out else np.inf), 0.0, 1.0
+    )

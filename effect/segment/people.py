@@ -1,4 +1,5 @@
-"""Which of the pixels that look like a person are one: closing holes, dropping specks, choosing people by a point."""
+"""Which pixels that look like a person are one: closing holes, dropping specks, choosing by a point."""
+
 from collections.abc import Sequence
 
 import cv2
@@ -7,10 +8,15 @@ import numpy as np
 from effect.errors import UserError
 
 PERSON = 0.5  # probability from which a pixel counts as person
-SMALLEST_PERSON_SHARE = 0.0015  # of the photo: less than this alone is not worth a clip, and is most often a mistake
+SMALLEST_PERSON_SHARE = (
+    0.0015  # of the photo: less than this alone is not worth a clip, and is most often a mistake
+)
 SPECK_SHARE = 0.02  # of the largest person: smaller parts are specks
-HOLE_SHARE = 0.004  # of the person: smaller holes are closed, larger ones (an arm on the hip) show real background
+HOLE_SHARE = (
+    0.004  # of the person: smaller holes are closed, larger ones (an arm on the hip) show real background
+)
 DOUBTFUL_HOLE = 0.35  # a hole whose mean probability is above this was a doubt, not background
+LARGEST_DOUBT_SHARE = 0.15  # of the person: no larger gap is closed
 POINT_SLACK_SHARE = 0.01  # of the diagonal: how far beside a person a point may lie
 LOOSE_PART_SHARE = 0.3  # of a person: a smaller part just beside it belongs to it
 HEAD_RISE_SHARE = 0.06  # of a person's height: how far a head stands out of the outline to its sides
@@ -24,18 +30,20 @@ def cleaned(probability: np.ndarray) -> np.ndarray:
     count, labels, statistics, _ = cv2.connectedComponentsWithStats((probability > PERSON).astype(np.uint8))
     areas = statistics[1:, cv2.CC_STAT_AREA]
     if count < 2 or areas.max() < max(4, SMALLEST_PERSON_SHARE * probability.size):
-        raise UserError("no person was found in this photo: choose one where a person is larger or clearer, "
-                        "or give a mask with --mask PNG (white = person)")
+        raise UserError(
+            "no person was found in this photo: choose one where a person is larger or clearer, "
+            "or give a mask with --mask PNG (white = person)"
+        )
     kept = np.concatenate([[False], areas >= SPECK_SHARE * areas.max()])
     people = kept[labels]
     result = np.where((probability > PERSON) & ~people, 0.0, probability).astype(np.float32)
-    result[_reach(people, probability) == 0] = 0.0
+    result[~_reach(people, probability)] = 0.0
     result[_holes_to_close(people, probability)] = 1.0
     return result
 
 
 def _reach(people: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """The faint surroundings that belong to the kept people (loose hair), as labels > 0; faint specks elsewhere are 0."""
+    """The faint surroundings of the kept people (loose hair), bool (H, W); faint specks elsewhere are not."""
     _, labels = cv2.connectedComponents((probability > 0.1).astype(np.uint8))
     touched = np.zeros(labels.max() + 1, bool)
     touched[np.unique(labels[people])] = True
@@ -44,17 +52,23 @@ def _reach(people: np.ndarray, probability: np.ndarray) -> np.ndarray:
 
 
 def _holes_to_close(people: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats((~people).astype(np.uint8), connectivity=4)
+    """Gaps in the people that are no background, bool (H, W): small ones, and larger ones that were in doubt.
+
+    A gap that ends at the photo's rim (between an arm and the lower edge) may be a corner of background:
+    only doubt closes it.
+    """
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(
+        (~people).astype(np.uint8), connectivity=4
+    )
     rim = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
     close = np.zeros(count, bool)
-    smallest = HOLE_SHARE * people.sum()
+    person_size = people.sum()
     for number in range(1, count):
-        if number not in rim:
-            left, top, width, height, area = statistics[number]
-            window = slice(top, top + height), slice(left, left + width)
-            doubt = probability[window][labels[window] == number].mean()
-            close[number] = area < smallest or doubt > DOUBTFUL_HOLE
-    close[0] = False
+        left, top, width, height, area = statistics[number]
+        window = slice(top, top + height), slice(left, left + width)
+        doubt = probability[window][labels[window] == number].mean()
+        small = area < HOLE_SHARE * person_size and number not in rim
+        close[number] = small or (doubt > DOUBTFUL_HOLE and area < LARGEST_DOUBT_SHARE * person_size)
     return close[labels]
 
 
@@ -72,8 +86,9 @@ def picked(rgb: np.ndarray, probability: np.ndarray, at: Sequence[tuple[int, int
 
 def _spread(labels: np.ndarray) -> np.ndarray:
     """Labels int32 (H, W) with every 0 replaced by the nearest label."""
-    _, nearest = cv2.distanceTransformWithLabels((labels == 0).astype(np.uint8), cv2.DIST_L2, 5,
-                                                 labelType=cv2.DIST_LABEL_PIXEL)
+    _, nearest = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     owner = np.zeros(nearest.max() + 1, np.int32)
     owner[nearest[labels > 0]] = labels[labels > 0]
     return owner[nearest]
@@ -85,11 +100,13 @@ def _label_at(labels: np.ndarray, x: int, y: int) -> int:
         raise UserError(f"the point {x},{y} lies outside the photo of {width}x{height} pixels")
     slack = max(1, round(POINT_SLACK_SHARE * float(np.hypot(height, width))))
     top, left = max(0, y - slack), max(0, x - slack)
-    around = labels[top:y + slack + 1, left:x + slack + 1]
+    around = labels[top : y + slack + 1, left : x + slack + 1]
     if labels[y, x]:
         return int(labels[y, x])
     if not around.any():
-        raise UserError(f"no person at {x},{y}: give the pixel of a person's body, counted from the top left corner")
+        raise UserError(
+            f"no person at {x},{y}: give the pixel of a person's body, counted from the top left corner"
+        )
     rows, columns = np.nonzero(around)
     nearest = np.argmin((rows + top - y) ** 2 + (columns + left - x) ** 2)
     return int(around[rows[nearest], columns[nearest]])
@@ -114,7 +131,7 @@ def _parted(rgb: np.ndarray, people: np.ndarray) -> np.ndarray:
 
 
 def _with_loose_parts(people: np.ndarray) -> np.ndarray:
-    """Labels int32 (H, W) of connected parts; a small one just beside a larger one (a shoe, a hand) joins it."""
+    """Labels int32 (H, W) of connected parts; a small one beside a larger one (a shoe, a hand) joins it."""
     count, parts, statistics, _ = cv2.connectedComponentsWithStats(people.astype(np.uint8))
     reach = max(2, round(2 * POINT_SLACK_SHARE * float(np.hypot(*people.shape))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -136,21 +153,30 @@ def _heads(part: np.ndarray) -> list[int]:
     rise = HEAD_RISE_SHARE * height
     peaks: list[int] = []
     for column in np.argsort(outline, kind="stable"):
-        if all(outline[min(column, peak):max(column, peak) + 1].max() - outline[column] >= rise for peak in peaks):
+        if all(
+            outline[min(column, peak) : max(column, peak) + 1].max() - outline[column] >= rise
+            for peak in peaks
+        ):
             peaks.append(int(column))
     thickness = cv2.distanceTransform(np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     widths = [_width_below(thickness, outline, peak, rise) for peak in peaks]
-    return sorted(peak for peak, wide in zip(peaks, widths) if wide >= 0.5 * max(widths) and wide >= 0.25 * rise)
+    return sorted(
+        peak
+        for peak, wide in zip(peaks, widths, strict=True)
+        if wide >= 0.5 * max(widths) and wide >= 0.25 * rise
+    )
 
 
 def _width_below(thickness: np.ndarray, outline: np.ndarray, column: int, rise: float) -> float:
     top = int(outline[column])
     across = max(1, round(rise))
-    return float(thickness[top:top + across + 1, max(0, column - across):column + across + 1].max(initial=0.0))
+    return float(
+        thickness[top : top + across + 1, max(0, column - across) : column + across + 1].max(initial=0.0)
+    )
 
 
 def _watershed(rgb: np.ndarray, part: np.ndarray, heads: Sequence[int]) -> np.ndarray:
-    """Split one part (H, W) among its heads along edges of the photo (H, W, 3): labels 1..len(heads) inside it.
+    """Split one part (H, W) among its heads along edges of the photo (H, W, 3): labels from 1 inside it.
 
     Each head sends a stroke straight down, as deep as a body goes; the watershed grows from these strokes.
     """
@@ -160,8 +186,8 @@ def _watershed(rgb: np.ndarray, part: np.ndarray, heads: Sequence[int]) -> np.nd
         rows = np.flatnonzero(part[:, column])
         depth = rows[0] + max(1, round(0.6 * (height - rows[0])))
         half = max(1, width // 100)
-        stroke = markers[rows[0]:depth, max(0, column - half):column + half + 1]
-        stroke[part[rows[0]:depth, max(0, column - half):column + half + 1]] = number
+        stroke = markers[rows[0] : depth, max(0, column - half) : column + half + 1]
+        stroke[part[rows[0] : depth, max(0, column - half) : column + half + 1]] = number
     cv2.watershed(np.ascontiguousarray(rgb), markers)
     seeds = np.where(part & (markers >= 1) & (markers <= len(heads)), markers, 0)
     return np.where(part, _spread(seeds), 0)  # the watershed leaves lines between its regions

@@ -1,8 +1,10 @@
 """The default segmenter: MediaPipe's selfie segmentation, both variants, run in many looks (see passes.py).
 
-The model is described in Google's "Model Card: MediaPipe Selfie Segmentation" (2021), a MobileNetV3-like network.
+The model, a MobileNetV3-like network, is described in Google's "Model Card: MediaPipe Selfie Segmentation"
+(2021).
 This module is the one place that knows mediapipe.
 """
+
 import contextlib
 import os
 import sys
@@ -18,14 +20,17 @@ from effect.errors import UserError
 from effect.segment.passes import person_probability
 from effect.weights import checked_weights
 
-SQUARE_SIZE = (256, 256)  # width, height in pixels of what each variant sees; a photo is squashed, not letterboxed
+SQUARE_SIZE = (
+    256,
+    256,
+)  # width, height in pixels of what each variant sees; a photo is squashed, not letterboxed
 LANDSCAPE_SIZE = (256, 144)
 _STANDARD_ERROR = 2
 _stderr_lock = threading.Lock()
 
 
 class MediapipeSegmenter:
-    """Probability of person from mediapipe; a context manager that loads its models once and always closes them.
+    """Probability of person from mediapipe; a context manager that loads its models once and closes them.
 
     An ImageSegmenter left open prints a traceback when Python exits, so close() is part of every use.
     """
@@ -43,8 +48,9 @@ class MediapipeSegmenter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -64,10 +70,14 @@ class MediapipeSegmenter:
 
     def _look(self, rgb: np.ndarray, both_variants: bool) -> np.ndarray:
         height, width = rgb.shape[:2]
-        variants = [(self._square, SQUARE_SIZE), (self._landscape, LANDSCAPE_SIZE)][:2 if both_variants else 1]
+        variants = [(self._square, SQUARE_SIZE), (self._landscape, LANDSCAPE_SIZE)][
+            : 2 if both_variants else 1
+        ]
         answers = [_mirrored_mean(model, _squash(rgb, size)) for model, size in variants]
-        return np.mean([cv2.resize(answer, (width, height), interpolation=cv2.INTER_LINEAR) for answer in answers],
-                       axis=0)
+        return np.mean(
+            [cv2.resize(answer, (width, height), interpolation=cv2.INTER_LINEAR) for answer in answers],
+            axis=0,
+        )
 
     def _load(self, file_name: str, size: tuple[int, int]) -> Any:
         from mediapipe.tasks.python import BaseOptions
@@ -75,12 +85,16 @@ class MediapipeSegmenter:
 
         options = ImageSegmenterOptions(
             base_options=BaseOptions(model_asset_buffer=checked_weights(file_name).read_bytes()),
-            output_confidence_masks=True, output_category_mask=False)
+            output_confidence_masks=True,
+            output_category_mask=False,
+        )
         try:
             model = ImageSegmenter.create_from_options(options)
         except (RuntimeError, ValueError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"mediapipe cannot run {file_name} ({reason}): give a mask with --mask PNG") from error
+            raise UserError(
+                f"mediapipe cannot run {file_name} ({reason}): give a mask with --mask PNG"
+            ) from error
         self._open.append(model)
         _answer(model, np.zeros((size[1], size[0], 3), np.uint8))  # the first run logs lines of its own
         return model
@@ -105,7 +119,7 @@ def _answer(model: Any, rgb: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def _native_log_silenced() -> Iterator[None]:
-    """Keep what native code writes to file descriptor 2 from the user; no environment variable silences it."""
+    """Keep what native code writes to file descriptor 2 from the user: no variable silences it."""
     with _stderr_lock:
         try:
             kept = os.dup(_STANDARD_ERROR)
