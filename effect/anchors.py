@@ -18,6 +18,7 @@ USUAL_PERSON = 0.22  # share of the frame at which a preset's `size` holds as wr
 WING_AREA = 1.7  # flat wings of a butterfly, in squares of its forewing's length
 COVER = 2.1  # wing area over the person's area; beating wings show about half of it
 FEWEST, MOST = 14, 320  # what "auto" may choose
+LARGEST_GROWTH = 1.5  # where that is too few to cover the person, butterflies grow by up to this
 HEAD_SHARE = 0.24  # top part of a person treated as head
 TAKE_OFF_JITTER_SECONDS = 0.05
 TAKE_OFF_LAG = 0.6  # of the softness: wings stay spread over their patch until it is gone
@@ -45,9 +46,10 @@ def plant_anchors(
     person = np.where(matte >= 0.5, matte, 0)
     usual_px = preset.size * height * _person_factor(float(person.mean()))
     sizes = usual_px * _local_size(person, usual_px * scale)
-    count = _count(person, sizes, scale, preset)
-    if not person.any():
-        count = 0
+    wanted = preset.density * COVER * float((person / (WING_AREA * np.square(sizes * scale))).sum())
+    count = _count(wanted, preset)
+    if preset.butterflies == "auto" and wanted > MOST:
+        sizes *= min(np.sqrt(wanted / MOST), LARGEST_GROWTH)
 
     rows, columns = _blue_noise(person, sizes * scale, count, generator)
     x_px = np.clip((columns + generator.random(count)) / matte.shape[1] * width, 0, width - 1)
@@ -82,11 +84,10 @@ def _local_size(person: NDArray[np.float32], usual_px: float) -> NDArray[np.floa
     return factor.astype(np.float32)
 
 
-def _count(person: NDArray[np.float32], sizes: NDArray[np.float32], scale: float, preset: Preset) -> int:
-    if preset.butterflies != "auto":
-        return int(preset.butterflies)
-    wanted = float((person / (WING_AREA * np.square(sizes * scale))).sum())
-    return int(np.clip(round(preset.density * COVER * wanted), min(FEWEST, FEWEST * preset.density), MOST))
+def _count(wanted: float, preset: Preset) -> int:
+    if wanted == 0 or preset.butterflies != "auto":
+        return 0 if wanted == 0 else int(preset.butterflies)
+    return int(np.clip(round(wanted), FEWEST, MOST))
 
 
 def _blue_noise(
@@ -94,7 +95,7 @@ def _blue_noise(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of `count` points: each the candidate farthest from its neighbours, in their sizes.
 
-    Mitchell, "Spectrally optimal sampling for distribution ray tracing" (1991), section 4, with local spacing.
+    Mitchell, "Spectrally optimal sampling for distribution ray tracing" (1991), here with local spacing.
     """
     rows, columns = np.nonzero(person)
     spacing = sizes[rows, columns]

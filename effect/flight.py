@@ -64,7 +64,7 @@ class Drift:
 class CurlNoise:
     """Divergence-free gusts: the curl of a sum of random plane waves.
 
-    After Bridson et al., "Curl-noise for procedural fluid flow" (2007), section 2.
+    After Bridson et al., "Curl-noise for procedural fluid flow" (2007).
     """
 
     def __init__(self, generator: np.random.Generator) -> None:
@@ -122,12 +122,11 @@ def _drift(launch: Launch, preset: Preset, generator: np.random.Generator) -> Dr
     depth = np.where(near, generator.uniform(0.5, 1.35, count), depth)
     depth = np.where(far, -generator.uniform(5.0, 11.0, count), depth)
 
-    haunt = generator.uniform((0.06, 0.25), (0.94, 0.92), (count, 2)) * (aspect, 1)
+    haunt = generator.uniform((0.06, 0.12), (0.94, 0.88), (count, 2)) * (aspect, 1)
     haunt[:, 0] += 1.5 * preset.wind
-    aside = np.clip(haunt[:, 0] / aspect - 0.5, -0.7, 0.7)
-    angle = np.pi / 2 - 2.2 * aside + generator.normal(0, 0.5, count)
+    onward = haunt - (aspect / 2, 0.2)
+    angle = np.arctan2(onward[:, 1], onward[:, 0]) + generator.normal(0, 0.4, count)
     exit_heading = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
-
     lean = generator.normal(0, 0.7, count)
 
     # Leaving in one rush at the deadline would look like a signal: each has a deadline of its own.
