@@ -23,6 +23,8 @@ def checked_weights(file_name: str, folder: Path = MODELS_FOLDER) -> Path:
         raise UserError(
             f"{error.filename} is missing: restore it with `git checkout -- assets/models`"
         ) from error
+    except KeyError as error:
+        raise UserError(f"{file_name} is not listed in {folder / 'weights.toml'}") from error
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(
             f"{path} is damaged (its sha256 is not the one in weights.toml): "

@@ -1,0 +1,36 @@
+# make demo: a clip from a real photo.  make test: everything that must hold.  Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/user.stamp  ## install what a user needs into .venv
+
+$(VENV)/user.stamp: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/developer.stamp: $(VENV)/user.stamp requirements-dev.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+demo: $(VENV)/user.stamp  ## render out/demo.mp4 from a portrait
+	mkdir -p out
+	$(RUN) cli.py vanish assets/demo/astronaut.jpg -o out/demo.mp4 --force
+
+test: check  ## lint, types and all tests
+	$(RUN) -m pytest -q
+
+check: $(VENV)/developer.stamp  ## lint and types
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy cli.py effect pipelines
+
+bench: $(VENV)/developer.stamp  ## measure; PERSONS=FOLDER (NAME_img.jpg + NAME_mask.png) adds segmentation
+	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),assets/demo)

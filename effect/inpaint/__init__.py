@@ -1,0 +1,43 @@
+"""Restoring the background: what the person hid is painted once, from the photo around them."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.errors import UserError
+
+INPAINTERS = ("gated", "telea")
+
+
+class Inpainter(Protocol):
+    """Paints the missing part of a photo; loaded once, used for any number of photos."""
+
+    name: str
+
+    def restore(self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """rgb: uint8 (H, W, 3); hole: bool (H, W), True = missing. Returns uint8 (H, W, 3), the plate, which equals
+        rgb outside the hole bit for bit. Raises UserError when nothing of the background is left to learn from."""
+        ...
+
+
+def open_inpainter(name: str = "gated", notice: Callable[[str], None] = lambda text: None) -> Inpainter:
+    """Load an inpainter, "gated" (the project's network) or "telea" (classical).
+
+    When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
+    that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
+    """
+    from effect.inpaint.telea import TeleaInpainter
+
+    if name == "telea":
+        return TeleaInpainter()
+    if name != "gated":
+        raise UserError(f"unknown inpainter '{name}': choose gated or telea")
+    try:
+        from effect.inpaint.gated import GatedInpainter
+
+        return GatedInpainter(notice)
+    except (ImportError, OSError, RuntimeError, MemoryError) as error:
+        notice(f"the inpainting network cannot run ({error}): using telea instead")
+        return TeleaInpainter()

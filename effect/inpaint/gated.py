@@ -1,0 +1,53 @@
+"""The default inpainter: the gated network paints structure and colour, the photo's own patches give the texture."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.inpaint.telea import TeleaInpainter
+from effect.inpaint.texture import synthesize
+from effect.inpaint.window import Window
+from effect.weights import checked_weights
+
+WEIGHTS = "gated.safetensors"
+NETWORK_SIDE_PX = 96  # longer side of what the network sees: near the sizes and holes it was trained on
+
+
+class GatedInpainter:
+    """GatedGenerator with the shipped weights, on the CPU."""
+
+    name = "gated"
+
+    def __init__(self, notice: Callable[[str], None]):
+        """Raises UserError for missing or damaged weights, ImportError when torch cannot be loaded."""
+        from effect.inpaint.nets.gated import load_generator
+
+        self._notice = notice
+        self._generator = load_generator(checked_weights(WEIGHTS))
+
+    def restore(self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """See `effect.inpaint.Inpainter.restore`."""
+        if not hole.any():
+            return rgb.copy()
+        window = Window.around(hole)
+        try:
+            guide = self.paint(window, rgb, hole)
+        except (RuntimeError, MemoryError) as error:
+            self._notice(f"the inpainting network failed ({error}): using telea instead")
+            return TeleaInpainter().restore(rgb, hole)
+        return window.paste(rgb, hole, synthesize(window.of(rgb), window.of(hole), guide))
+
+    def paint(self, window: Window, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
+        import torch
+
+        from effect.inpaint.nets.gated import STRIDE
+
+        small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=STRIDE)
+        picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
+        mask = torch.from_numpy(missing)[None, None].float()
+        with torch.inference_mode():
+            _, refined = self._generator(picture, mask)
+        painted = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        return np.where(missing[..., None], painted, small)

@@ -1,0 +1,127 @@
+"""The two inner loops of `texture`: finding the most similar known patch, and rebuilding a picture from the found.
+
+Compiled by numba. All arithmetic that decides a match is on integers, so every machine finds the same.
+"""
+
+import numpy as np
+from numba import njit
+
+RADIUS = 3  # pixels: patches are 7 x 7
+GUIDE_STEP = 3  # the soft guide is compared at every third pixel of a patch
+GUIDE_SHARE = 5  # 49 pixels of a patch to 9 of its guide, rounded
+RELIABLE = 8000.0  # costs far below this count as equally good
+
+
+@njit(cache=True, nogil=True)
+def distance(picture, belief, guide, guide_weight, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
+    """Sum of squared differences of two patches and their guides; gives up once it exceeds the limit."""
+    total = 0
+    if guide_weight:
+        for dy in range(-RADIUS, RADIUS + 1, GUIDE_STEP):
+            for dx in range(-RADIUS, RADIUS + 1, GUIDE_STEP):
+                for channel in range(3):
+                    d = np.int32(guide[row + dy, column + dx, channel]) - np.int32(
+                        guide[other_row + dy, other_column + dx, channel]
+                    )
+                    total += d * d
+        total *= GUIDE_SHARE * guide_weight
+    for dy in range(-RADIUS, RADIUS + 1):
+        if total >= limit:
+            return limit
+        for dx in range(-RADIUS, RADIUS + 1):
+            squares = 0
+            for channel in range(3):
+                d = np.int32(picture[row + dy, column + dx, channel]) - np.int32(
+                    picture[other_row + dy, other_column + dx, channel]
+                )
+                squares += d * d
+            total += squares * belief[row + dy, column + dx]
+    return min(total, limit)
+
+
+@njit(cache=True, nogil=True)
+def search(picture, belief, guide, targets, sources, matches, guide_weight, sweeps, seed):  # type: ignore[no-untyped-def]
+    """PatchMatch: improve `matches` in place; returns the matches' costs, int32 (H, W).
+
+    picture, guide: uint8 (H, W, 3); targets, sources: bool (H, W), patch centres at least RADIUS from the border;
+    matches: int32 (H, W, 2), row and column of a source for every target.
+    """
+    height, width = targets.shape
+    unlimited = np.int64(2**31 - 1)
+    costs = np.zeros((height, width), np.int32)
+    for row in range(height):
+        for column in range(width):
+            if targets[row, column]:
+                y, x = matches[row, column]
+                costs[row, column] = distance(picture, belief, guide, guide_weight, row, column, y, x, unlimited)
+
+    state = np.uint64(seed * 2 + 1)
+    for sweep in range(sweeps):
+        step = 1 if sweep % 2 == 0 else -1
+        for i in range(height):
+            row = i if step == 1 else height - 1 - i
+            for j in range(width):
+                column = j if step == 1 else width - 1 - j
+                if not targets[row, column]:
+                    continue
+                best = np.int64(costs[row, column])
+                best_y, best_x = matches[row, column]
+
+                for back_y, back_x in ((step, 0), (0, step)):  # the matches of the neighbours just done, moved along
+                    neighbour_row, neighbour_column = row - back_y, column - back_x
+                    if not targets[neighbour_row, neighbour_column]:
+                        continue
+                    y = matches[neighbour_row, neighbour_column, 0] + back_y
+                    x = matches[neighbour_row, neighbour_column, 1] + back_x
+                    if sources[y, x]:
+                        cost = distance(picture, belief, guide, guide_weight, row, column, y, x, best)
+                        if cost < best:
+                            best, best_y, best_x = cost, y, x
+
+                reach = max(height, width)
+                while reach >= 1:  # random places, ever closer to the best so far
+                    state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                    y = best_y + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
+                    state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                    x = best_x + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
+                    if 0 <= y < height and 0 <= x < width and sources[y, x]:
+                        cost = distance(picture, belief, guide, guide_weight, row, column, y, x, best)
+                        if cost < best:
+                            best, best_y, best_x = cost, y, x
+                    reach //= 2
+
+                costs[row, column] = best
+                matches[row, column, 0], matches[row, column, 1] = best_y, best_x
+    return costs
+
+
+@njit(cache=True, nogil=True)
+def rebuild(picture, missing, matches, costs, trust):  # type: ignore[no-untyped-def]
+    """Every missing pixel as the average of what the matches of the patches over it say; returns uint8 (H, W, 3).
+
+    picture: uint8 (H, W, 3); missing: bool (H, W); matches, costs: as in `search`; trust: float32 (H, W).
+    """
+    height, width = missing.shape
+    result = picture.copy()
+    for row in range(height):
+        for column in range(width):
+            if not missing[row, column]:
+                continue
+            total, red, green, blue = 0.0, 0.0, 0.0, 0.0
+            for dy in range(-RADIUS, RADIUS + 1):
+                for dx in range(-RADIUS, RADIUS + 1):
+                    y, x = row - dy, column - dx
+                    if y < RADIUS or x < RADIUS or y >= height - RADIUS or x >= width - RADIUS:
+                        continue
+                    weight = trust[y, x] / (RELIABLE + costs[y, x])
+                    from_y, from_x = matches[y, x, 0] + dy, matches[y, x, 1] + dx
+                    red += weight * picture[from_y, from_x, 0]
+                    green += weight * picture[from_y, from_x, 1]
+                    blue += weight * picture[from_y, from_x, 2]
+                    total += weight
+            result[row, column, 0] = np.uint8(red / total + 0.5)
+            result[row, column, 1] = np.uint8(green / total + 0.5)
+            result[row, column, 2] = np.uint8(blue / total + 0.5)
+    return result
+
+

@@ -1,0 +1,28 @@
+"""Losses as plain functions. Pictures are (B, 3, H, W) in -1..1, holes (B, 1, H, W) with 1 = missing."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def l1(painted: Tensor, truth: Tensor, hole: Tensor, known_weight: float) -> Tensor:
+    """Mean absolute error over hole pixels, plus `known_weight` times that over known ones."""
+    error = (painted - truth).abs().mean(dim=1, keepdim=True)
+    known = 1 - hole
+    in_hole = (error * hole).sum() / hole.sum().clamp_min(1)
+    return in_hole + known_weight * (error * known).sum() / known.sum().clamp_min(1)
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """SN-PatchGAN discriminator loss over every element of the score map (Yu et al. 2019, equation 2)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """SN-PatchGAN generator loss (Yu et al. 2019, equation 2)."""
+    return -fake.mean()
+
+
+def perceptual(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Mean L1 between features of a frozen network, layer by layer (Johnson et al. 2016, section 3.2; L1 as in LPIPS-style training)."""
+    distances = [(p.float() - t.float()).abs().mean() for p, t in zip(painted, truth, strict=True)]
+    return sum(distances[1:], distances[0])
