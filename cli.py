@@ -219,7 +219,7 @@ def _frame_rate(text: str) -> Fraction:
 
 
 def _pixel(text: str) -> tuple[int, int]:
-    x, comma, y = text.partition(",")
+    x, _, y = text.partition(",")
     try:
         return int(x), int(y)
     except ValueError:

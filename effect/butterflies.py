@@ -175,6 +175,7 @@ def _shadings(parts: PosedParts, light: Light) -> list[Shading]:
         (parts.normals @ to_light).tolist(),
         (parts.tip_normals @ to_light).tolist(),
         (parts.normals @ half_way).tolist(),
+        strict=True,
     ):
         if facing < 0:
             lit, tip_lit = -lit, -tip_lit

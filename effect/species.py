@@ -74,7 +74,7 @@ class Species:
     def texture_to_card(self) -> NDArray[np.float64]:
         """(5,3,3) per part: texture pixels -> units (across, along, 1) from the hinge."""
         matrices = np.zeros((5, 3, 3))
-        for matrix, part in zip(matrices, self.parts):
+        for matrix, part in zip(matrices, self.parts, strict=True):
             hinge_x, hinge_y = part.hinge_px
             matrix[:] = [[1, 0, -hinge_x], [0, -1, hinge_y], [0, 0, part.px_per_unit]]
             matrix /= part.px_per_unit
@@ -85,7 +85,7 @@ class Species:
         """(5,3,n) per part: homogeneous texture pixels of its outline; short ones repeat their last point."""
         count = max(len(part.outline_px) for part in self.parts)
         points = np.ones((5, 3, count))
-        for homogeneous, part in zip(points, self.parts):
+        for homogeneous, part in zip(points, self.parts, strict=True):
             homogeneous[:2] = np.pad(part.outline_px, ((0, count - len(part.outline_px)), (0, 0)), "edge").T
         return points
 

@@ -29,14 +29,14 @@ def draw_sheet() -> Image.Image:
     corners = [
         (i % SHEET_COLUMNS * CELL_WIDTH_PX, i // SHEET_COLUMNS * CELL_HEIGHT_PX) for i in range(len(names))
     ]
-    for name, (left, top) in zip(names, corners):
+    for name, (left, top) in zip(names, corners, strict=True):
         for pose in POSES:
             draw_butterfly(
                 sheet, load_species(name), replace(pose, x_px=pose.x_px + left, y_px=pose.y_px + top)
             )
     image = Image.fromarray(sheet)
     text = ImageDraw.Draw(image)
-    for name, (left, top) in zip(names, corners):
+    for name, (left, top) in zip(names, corners, strict=True):
         text.text(
             (left + 18, top + CELL_HEIGHT_PX - 22),
             f"{load_species(name).common_name} · {name}",

@@ -168,7 +168,7 @@ def test_broken_texture_is_named(tmp_path, fault):
         texture.unlink()
     else:
         shutil.copyfile(folder / "hindwing_mask.webp", texture)
-    with pytest.raises(UserError, match="hindwing_dorsal.webp"):
+    with pytest.raises(UserError, match=r"hindwing_dorsal\.webp"):
         read_species(folder)
 
 

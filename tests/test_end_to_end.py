@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -70,8 +71,8 @@ def test_the_dissolve_goes_one_way(clip: Clip) -> None:
     from_photo = [difference(frame, clip.frames[0]) for frame in clip.frames]
     to_plate = [difference(frame, clip.frames[-1]) for frame in clip.frames]
     slack = 0.12 * from_photo[-1]
-    assert all(later >= earlier - slack for earlier, later in zip(from_photo, from_photo[1:], strict=False))
-    assert all(later <= earlier + slack for earlier, later in zip(to_plate, to_plate[1:], strict=False))
+    assert all(later >= earlier - slack for earlier, later in pairwise(from_photo))
+    assert all(later <= earlier + slack for earlier, later in pairwise(to_plate))
     halfway = [index for index, value in enumerate(to_plate) if 0.2 * to_plate[0] < value < 0.8 * to_plate[0]]
     assert len(halfway) >= 2  # a dissolve, not a cut
 

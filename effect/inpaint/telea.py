@@ -20,4 +20,4 @@ class TeleaInpainter:
         window = Window.around(hole)
         small, missing = window.shrink(rgb, hole, MAX_SIDE_PX, multiple=1)
         painted = cv2.inpaint(small, missing.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA)
-        return window.paste(rgb, hole, window.enlarge(painted))
+        return window.paste(rgb, hole, window.enlarge(np.asarray(painted, np.uint8)))

@@ -25,7 +25,9 @@ class Window:
     def around(cls, hole: NDArray[np.bool_]) -> Self:
         """The box of the hole with its context, as far as the photo reaches. Raises UserError if all is hole."""
         if hole.all():
-            raise UserError("the person fills the whole photo: nothing of the background is left to restore it from")
+            raise UserError(
+                "the person fills the whole photo: nothing of the background is left to restore it from"
+            )
         rows, columns = np.nonzero(hole.any(axis=1))[0], np.nonzero(hole.any(axis=0))[0]
         # A side of context as long as the hole's longer side keeps narrow people from getting a narrow strip.
         margin = int(CONTEXT_SHARE * max(np.ptp(rows), np.ptp(columns))) + 16
@@ -47,8 +49,8 @@ class Window:
         """
         height, width = self.bottom - self.top, self.right - self.left
         scale = min(1.0, max_side_px / max(height, width))
-        size = tuple(max(multiple, round(side * scale / multiple) * multiple) for side in (width, height))
-        small = cv2.resize(self.of(rgb), size, interpolation=cv2.INTER_AREA)
+        size = [max(multiple, round(side * scale / multiple) * multiple) for side in (width, height)]
+        small = np.asarray(cv2.resize(self.of(rgb), size, interpolation=cv2.INTER_AREA), np.uint8)
         coverage = cv2.resize(self.of(hole).astype(np.float32), size, interpolation=cv2.INTER_AREA)
         missing = cv2.dilate((coverage > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         return small, missing if not missing.all() else coverage > 0.999
@@ -58,7 +60,7 @@ class Window:
         size = (self.right - self.left, self.bottom - self.top)
         if picture.shape[1::-1] == size:
             return picture
-        return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def paste(
         self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], painted: NDArray[np.uint8]
@@ -85,7 +87,7 @@ def match_rim(
     return np.clip(np.rint(painted + membrane), 0, 255).astype(np.uint8)
 
 
-def spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def spread(values: NDArray, weights: NDArray) -> NDArray:
     """Fill weightless pixels with averages of ever larger surroundings (pull-push, Gortler et al. 1996).
 
     values: float32 (H, W, C), already multiplied by weights float32 (H, W). Returns float32 (H, W, C).
@@ -95,9 +97,8 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray
         mean = values.sum(axis=(0, 1)) / max(float(weights.sum()), 1e-6)
         return np.broadcast_to(mean, values.shape).astype(np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
-    coarse = spread(
-        cv2.resize(values, half, interpolation=cv2.INTER_AREA), cv2.resize(weights, half, interpolation=cv2.INTER_AREA)
-    )
+    halve = lambda picture: cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+    coarse = spread(halve(values), halve(weights))
     coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     share = np.minimum(weights, 1)[..., None]
     return values / np.maximum(weights, 1e-6)[..., None] * share + coarse * (1 - share)

@@ -94,5 +94,5 @@ def draw_fur(canvas: Canvas, rgb: NDArray, generator: np.random.Generator) -> No
     outward = np.stack([np.cos(angle), np.sin(angle)], -1)
     roots = outward * distance[:, None] * [0.052, 0.110] + [0, 0.05]
     tips = roots + outward * [0.022, 0.012] + [0, -0.030]
-    for root, tip, brightness in zip(roots, tips, light):
+    for root, tip, brightness in zip(roots, tips, light, strict=True):
         canvas.line(np.array([root, tip]), 0.004, np.clip(rgb * brightness, 0, 1))

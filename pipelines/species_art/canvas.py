@@ -133,7 +133,7 @@ class Wing:
         spoke_degrees = np.degrees(np.arctan2(spokes[:, 1], spokes[:, 0]))
         self._degrees = np.linspace(-180, 180, 721)
         reach = np.zeros(721)
-        for degrees, length in zip(spoke_degrees, np.hypot(*spokes.T)):
+        for degrees, length in zip(spoke_degrees, np.hypot(*spokes.T), strict=True):
             nearest = round((degrees + 180) * 2)
             window = slice(max(0, nearest - 3), nearest + 4)
             reach[window] = np.maximum(reach[window], length)

@@ -43,7 +43,8 @@ def read_pictures(places: list[Path]) -> list[bytes]:
             pictures += [f.read_bytes() for f in files]
         else:
             with tarfile.open(place) as tar:
-                members = sorted((m for m in tar if Path(m.name).suffix.lower() in PICTURE_ENDINGS), key=lambda m: m.name)
+                members = [m for m in tar if Path(m.name).suffix.lower() in PICTURE_ENDINGS]
+                members.sort(key=lambda member: member.name)
                 pictures += [tar.extractfile(m).read() for m in members]  # type: ignore[union-attr]  # files only
     return pictures
 
@@ -60,7 +61,15 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
     only where a person was pasted in.
     """
 
-    def __init__(self, photos: list[bytes], silhouettes: list[bytes], persons: list[bytes], config: DataConfig, seed: int):
+    def __init__(
+        self,
+        photos: list[bytes],
+        silhouettes: list[bytes],
+        persons: list[bytes],
+        config: DataConfig,
+        seed: int,
+    ) -> None:
+        """All pictures are encoded files: RGB photos, silhouettes (white = person), cut-out persons (RGBA)."""
         self.photos, self.persons, self.config, self.seed = photos, persons, config, seed
         self.silhouettes = [decode(s, "L") for s in silhouettes]
 
@@ -83,7 +92,8 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
         short = min(rgb.shape[:2])
         window = int(min(short, rng.uniform(1.0, 2.1) * size))
         top, left = (int(rng.integers(0, side - window + 1)) for side in rgb.shape[:2])
-        rgb = cv2.resize(rgb[top : top + window, left : left + window], (size, size), interpolation=cv2.INTER_AREA)
+        rgb = rgb[top : top + window, left : left + window]
+        rgb = cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(rgb[:, ::-1]) if rng.random() < 0.5 else rgb
 
     def hole(self, rng: Generator) -> np.ndarray:
@@ -104,7 +114,8 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
                 break
         picture = (person[..., :3] * alpha + truth * (1 - alpha)).astype(np.uint8)
         radius_px = max(1, size // 64)
-        hole = cv2.dilate((alpha[..., 0] > 0.25).astype(np.uint8), np.ones((2 * radius_px + 1,) * 2, np.uint8)) > 0
+        square = np.ones((2 * radius_px + 1,) * 2, np.uint8)
+        hole = cv2.dilate((alpha[..., 0] > 0.25).astype(np.uint8), square) > 0
         return picture, masks.attack(hole, self.config.attack_contour, self.config.attack_block, rng)
 
 

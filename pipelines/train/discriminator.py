@@ -1,5 +1,7 @@
 """SN-PatchGAN: Yu et al., "Free-Form Image Inpainting with Gated Convolution", ICCV 2019, section 3.3."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,13 +9,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class SNPatchGAN(nn.Module):
-    """Six 5x5 convolutions of stride 2 with spectral normalisation; every element of the last map is a score."""
+    """Six 5x5 convolutions of stride 2, spectrally normalised; every element of the last map is a score."""
 
     def __init__(self, channels: int = 64):
         super().__init__()
         widths = [4, channels, 2 * channels, *[4 * channels] * 4]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(i, o, 5, stride=2, padding=2)) for i, o in zip(widths, widths[1:], strict=False)
+            spectral_norm(nn.Conv2d(i, o, 5, stride=2, padding=2)) for i, o in pairwise(widths)
         )
 
     def forward(self, rgb: Tensor, hole: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Train the gated generator from a recipe: `python -m pipelines.train.loop RECIPE --run FOLDER --photos ... --masks ...`."""
+"""Train the gated generator from a recipe.
+
+`python -m pipelines.train.loop RECIPE --run FOLDER --photos ... --masks ...`
+"""
 
 import argparse
 import copy
@@ -18,6 +21,7 @@ from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
 from pipelines.train import losses
 from pipelines.train.data import DataConfig, FromIndex, Scenes, read_pictures
 from pipelines.train.discriminator import SNPatchGAN
+from pipelines.train.samples import save_samples
 from pipelines.train.vgg import VGGFeatures
 
 
@@ -66,16 +70,21 @@ class Recipe:
         )
 
 
-def train(recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None, vgg_file: Path | None) -> None:
-    """Run until `recipe.run.steps`, from the folder's checkpoint if it has one. Writes checkpoint.pt and ema.safetensors."""
+def train(
+    recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None, vgg_file: Path | None
+) -> None:
+    """Run until `recipe.run.steps`, from the folder's checkpoint if it has one.
+
+    Writes checkpoint.pt, ema.safetensors (the averaged generator) and samples.png.
+    """
     run, weights = recipe.run, recipe.loss
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(run.seed)
 
-    to_device = dict(device=device, memory_format=torch.channels_last)
-    generator = GatedGenerator(recipe.network).to(**to_device)
-    discriminator = SNPatchGAN().to(**to_device)
-    vgg = VGGFeatures(vgg_file).to(**to_device) if weights.perceptual else None
+    generator, discriminator = GatedGenerator(recipe.network), SNPatchGAN()
+    vgg = VGGFeatures(vgg_file) if weights.perceptual else None
+    for network in filter(None, (generator, discriminator, vgg)):
+        network.to(device).to(memory_format=torch.channels_last)  # in place
     average = copy.deepcopy(generator).requires_grad_(False)
     generator_optimizer = torch.optim.Adam(generator.parameters(), run.learning_rate, run.betas)
     discriminator_optimizer = torch.optim.Adam(
@@ -98,7 +107,8 @@ def train(recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None,
 
     totals: dict[str, float] = {}
     started = saved = time.monotonic()
-    for step, (picture, hole, truth) in zip(range(first + 1, run.steps + 1), batches(scenes, first, device), strict=False):
+    steps = range(first + 1, run.steps + 1)
+    for step, (picture, hole, truth) in zip(steps, batches(scenes, first, device), strict=False):
         with torch.autocast(device.type, torch.bfloat16):
             coarse, refined = generator(picture, hole)
             completed = truth * (1 - hole) + refined * hole
@@ -115,7 +125,7 @@ def train(recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None,
                 discriminator.requires_grad_(False)
                 fake = discriminator(completed, hole).float()
                 terms["adversarial"] = weights.adversarial * losses.hinge_generator(fake)
-        descend(generator, generator_optimizer, sum(terms.values(), torch.zeros((), device=device)), run.clip_norm)
+        descend(generator, generator_optimizer, torch.stack([*terms.values()]).sum(), run.clip_norm)
 
         if weights.adversarial:
             discriminator.requires_grad_(True)
@@ -134,12 +144,15 @@ def train(recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None,
             totals[name] = totals.get(name, 0.0) + term.item() / run.log_steps
         if step % run.log_steps == 0:
             rate = run.log_steps * recipe.data.batch / (time.monotonic() - started)
-            print(f"step {step}", *(f"{k} {v:.4f}" for k, v in totals.items()), f"{rate:.1f} images/s", flush=True)
+            means = " ".join(f"{name} {total:.4f}" for name, total in totals.items())
+            print(f"step {step} {means} {rate:.1f} images/s", flush=True)
             totals, started = {}, time.monotonic()
         if time.monotonic() - saved > 60 * run.checkpoint_minutes or step == run.steps:
             save(folder, parts, step, recipe)
+            save_samples(average, picture, hole, truth, folder / "samples.png")
             if held_out is not None:
-                print(f"step {step}", f"held-out PSNR {hole_psnr(average, held_out, device):.3f} dB", flush=True)
+                psnr = hole_psnr(average, held_out, device)
+                print(f"step {step} held-out PSNR {psnr:.3f} dB", flush=True)
             saved = time.monotonic()
 
 
@@ -176,7 +189,8 @@ def save(folder: Path, parts: dict, step: int, recipe: Recipe) -> None:
     torch.save({"step": step, **states}, folder / "checkpoint.part")
     (folder / "checkpoint.part").rename(folder / "checkpoint.pt")
     half = {name: value.half().contiguous() for name, value in states["average"].items()}
-    metadata = {"network": "gated", "step": str(step), **{k: str(v) for k, v in asdict(recipe.network).items()}}
+    network = {name: str(value) for name, value in asdict(recipe.network).items()}
+    metadata = {"network": "gated", "step": str(step), **network}
     save_file(half, folder / "ema.part", metadata)
     (folder / "ema.part").rename(folder / "ema.safetensors")
 
@@ -191,16 +205,18 @@ def resume(checkpoint: Path, parts: dict) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints; resumed when it has one")
-    parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders or tars of photos without people")
-    parser.add_argument("--masks", type=Path, nargs="+", required=True, help="folders or tars of person silhouettes")
-    parser.add_argument("--persons", type=Path, nargs="*", default=[], help="cut-out people (RGBA), for the attack")
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="photos for the held-out score")
-    parser.add_argument("--vgg", type=Path, help="VGG16 weights (safetensors); torchvision's own without it")
-    parser.add_argument("--steps", type=int, help="stop at this step instead of the recipe's")
+    add = parser.add_argument
+    add("recipe", type=Path)
+    add("--run", type=Path, required=True, help="folder for checkpoints; resumed when it has one")
+    add("--photos", type=Path, nargs="+", required=True, help="folders or tars of photos without people")
+    add("--masks", type=Path, nargs="+", required=True, help="folders or tars of person silhouettes")
+    add("--persons", type=Path, nargs="*", default=[], help="cut-out people (RGBA), for the attack")
+    add("--held-out", type=Path, nargs="*", default=[], help="photos for the held-out score")
+    add("--vgg", type=Path, help="VGG16 weights (safetensors); torchvision's own without it")
+    add("--steps", type=int, help="stop at this step instead of the recipe's")
     options = parser.parse_args()
-    torch.set_flush_denormal(True)  # vanishing gradients are denormal numbers, which cost a CPU a hundred times more
+    # Vanishing gradients are denormal numbers, which cost a CPU a hundred times more.
+    torch.set_flush_denormal(True)
 
     recipe = Recipe.read(options.recipe)
     if options.steps:
@@ -211,7 +227,8 @@ def main() -> None:
     held_out = None
     if options.held_out:
         plain = replace(recipe.data, person_share=1, stroke_share=0, box_share=0, attack_share=0)
-        held_out = Scenes(read_pictures(options.held_out), masks[:: max(1, len(masks) // 64)], [], plain, seed=0)
+        some_masks = masks[:: max(1, len(masks) // 64)]
+        held_out = Scenes(read_pictures(options.held_out), some_masks, [], plain, seed=0)
     train(recipe, options.run, scenes, held_out, options.vgg)
 
 

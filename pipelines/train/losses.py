@@ -23,6 +23,9 @@ def hinge_generator(fake: Tensor) -> Tensor:
 
 
 def perceptual(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean L1 between features of a frozen network, layer by layer (Johnson et al. 2016, section 3.2; L1 as in LPIPS-style training)."""
+    """Mean L1 between features of a frozen network, summed over its layers (Johnson et al. 2016, section 3.2).
+
+    painted, truth: one (B, C, H, W) a layer. The paper squares the differences; L1 forgives a few large ones.
+    """
     distances = [(p.float() - t.float()).abs().mean() for p, t in zip(painted, truth, strict=True)]
     return sum(distances[1:], distances[0])

@@ -15,7 +15,7 @@ MAX_HOLE_SHARE = 0.5  # larger holes leave too little of a scene to learn from
 def person_hole(silhouettes: Sequence[np.ndarray], size_px: int, rng: Generator) -> np.ndarray:
     """A real silhouette (uint8, >0 = person) at a random place, scale, mirror and growth."""
     while True:
-        shape = trim(silhouettes[rng.integers(len(silhouettes))])
+        shape = trim(silhouettes[int(rng.integers(len(silhouettes)))])
         hole = place(shape, size_px, rng)
         radius_px = int(rng.integers(0, max(2, size_px // 32)))
         hole = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2))
@@ -45,7 +45,7 @@ def place(picture: np.ndarray, size_px: int, rng: Generator) -> np.ndarray:
 
 
 def stroke_hole(size_px: int, rng: Generator) -> np.ndarray:
-    """Free-form strokes (Yu et al. 2019, section 3.2 and algorithm 1): chains of thick segments with round joints."""
+    """Free-form strokes, chains of thick segments with round joints (Yu et al. 2019, section 3.2)."""
     while True:
         hole = np.zeros((size_px, size_px), np.uint8)
         for _ in range(rng.integers(1, 5)):

@@ -1,26 +1,36 @@
-"""Frozen VGG16 features for the perceptual loss (Simonyan and Zisserman, ICLR 2015)."""
+"""Frozen VGG16 features for the perceptual loss (Simonyan and Zisserman, ICLR 2015), on torchvision's network."""
 
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torchvision.models import VGG16_Weights, vgg16
 
-BLOCKS = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512))
+from effect.errors import UserError
+
+BLOCK_ENDS = (3, 8, 15, 22)  # the last activation of blocks 1 to 4 among torchvision's layers
 
 
 class VGGFeatures(nn.Module):
     """The last activations of blocks 1 to 4."""
 
-    def __init__(self, weights: Path | None = None):
-        """weights: safetensors named `block.layer.weight|bias` for RGB input; without it torchvision downloads its own."""
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, weights: Path | None = None) -> None:
+        """weights: safetensors with torchvision's names (`features.0.weight`, ...); layers beyond block 4 may be
+        missing. Without it torchvision downloads its own. Raises UserError when layers lack their weights.
+        """
         super().__init__()
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(widths, widths[1:], strict=False))
-            for widths in BLOCKS
-        )
-        self.blocks.load_state_dict(load_file(weights) if weights else torchvision_weights())
+        state = load_file(weights) if weights else VGG16_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+        with torch.device("meta"):  # no memory and no random start for weights that are loaded or never used
+            self.layers = vgg16(weights=None).features[: BLOCK_ENDS[-1] + 1]
+        try:
+            own = {name: state[f"features.{name}"].float() for name in self.layers.state_dict()}
+        except KeyError as error:
+            raise UserError(f"{weights} has no {error}: VGG16 under torchvision's names is needed") from error
+        self.layers.load_state_dict(own, assign=True)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
         self.requires_grad_(False)
@@ -29,20 +39,8 @@ class VGGFeatures(nn.Module):
         """rgb: (B, 3, H, W) in -1..1. Returns four maps at 1, 1/2, 1/4 and 1/8 of the size."""
         x = ((rgb + 1) / 2 - self.mean) / self.deviation
         features = []
-        for index, block in enumerate(self.blocks):
-            x = F.max_pool2d(x, 2) if index else x
-            for conv in block:
-                x = F.relu(conv(x))
-            features.append(x)
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in BLOCK_ENDS:
+                features.append(x)
         return features
-
-
-def torchvision_weights() -> dict[str, Tensor]:
-    from torchvision.models import VGG16_Weights
-
-    state = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
-    values = iter(v for k, v in state.items() if k.startswith("features."))
-    names = (
-        f"{b}.{c}.{kind}" for b, widths in enumerate(BLOCKS) for c in range(len(widths) - 1) for kind in ("weight", "bias")
-    )
-    return dict(zip(names, values, strict=False))

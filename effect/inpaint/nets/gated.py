@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
-STRIDE = 8  # pixels: height and width must be multiples (two halvings, then attention at half the feature size)
+# Height and width in pixels must be multiples: two halvings, then attention at half the feature size.
+STRIDE = 8
 DILATIONS = (2, 4, 8, 16)
 
 
@@ -88,7 +89,7 @@ def contextual_attention(features: Tensor, hole: Tensor, softmax_scale: float) -
     Patches are matched (3x3, cosine) at half the resolution and pasted (4x4, overlaps averaged) at the full one.
     Returns (B, C, h, w). Where a picture has no wholly known patch, its result is zero.
     """
-    batch, channels, height, width = features.shape
+    height, width = features.shape[2:]
     rows, columns = height // 2, width // 2
     small = features[:, :, ::2, ::2]
     queries = F.unfold(small, 3, padding=1).float()  # (B, C*9, L), L = rows * columns
@@ -111,8 +112,9 @@ def propagate(scores: Tensor, rows: int, columns: int) -> Tensor:
     """
     batch, length, _ = scores.shape
     scores = diagonal_sum(scores)
-    grid = scores.view(batch, rows, columns, rows, columns).permute(0, 2, 1, 4, 3).reshape(batch, length, length)
-    grid = diagonal_sum(grid).view(batch, columns, rows, columns, rows).permute(0, 2, 1, 4, 3)
+    grid = scores.view(batch, rows, columns, rows, columns).permute(0, 2, 1, 4, 3)
+    grid = diagonal_sum(grid.reshape(batch, length, length))
+    grid = grid.view(batch, columns, rows, columns, rows).permute(0, 2, 1, 4, 3)
     return grid.reshape(batch, length, length)
 
 
@@ -156,5 +158,6 @@ def load_generator(weights: Path) -> GatedGenerator:
     """The generator of a safetensors file, whose metadata carries its configuration; float32, for inference."""
     with safe_open(weights, "pt") as stored:
         generator = GatedGenerator(GatedConfig(channels=int(stored.metadata()["channels"])))
-        generator.load_state_dict({name: stored.get_tensor(name).float() for name in stored.keys()})
+        names = stored.keys()  # not a dict: it cannot be iterated itself
+        generator.load_state_dict({name: stored.get_tensor(name).float() for name in names})
     return generator.to(memory_format=torch.channels_last).eval()
