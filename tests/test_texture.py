@@ -1,0 +1,122 @@
+"""Texture from the photo: a missing part of a pattern comes back as sharp as its surroundings."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from effect.inpaint import open_inpainter
+from effect.inpaint.texture import synthesize
+
+
+def weave(height: int = 160, width: int = 200, period_px: int = 11) -> NDArray[np.uint8]:
+    """A periodic two-coloured texture with a little grain, under soft light."""
+    y, x = np.mgrid[:height, :width]
+    wave = np.sin(2 * np.pi * x / period_px) * np.sin(2 * np.pi * (y + 0.3 * x) / period_px)
+    light = 1 - 0.2 * x / width
+    grain = np.random.default_rng(4).normal(0, 3, (height, width, 1))
+    rgb = (np.array([150, 120, 90]) + 60 * wave[..., None] * [1, 0.8, 0.5]) * light[..., None] + grain
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+
+def person_like(height: int = 160, width: int = 200) -> NDArray[np.bool_]:
+    y, x = np.mgrid[:height, :width]
+    return ((x - 0.5 * width) / (0.16 * width)) ** 2 + ((y - 0.6 * height) / (0.3 * height)) ** 2 < 1
+
+
+def blurred_guide(rgb: NDArray, hole: NDArray) -> NDArray[np.uint8]:
+    """What a network that paints colour but no texture hands over: small, and smooth in the hole."""
+    smooth = np.where(hole[..., None], cv2.GaussianBlur(rgb, (0, 0), 9), rgb)
+    return cv2.resize(smooth, (72, 56), interpolation=cv2.INTER_AREA)
+
+
+def gradient_energy(rgb: NDArray, region: NDArray[np.bool_]) -> float:
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return float(np.hypot(dx, dy)[region].mean())
+
+
+def inner_and_outer(hole: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The hole without its rim, and the surroundings without it."""
+    square = np.ones((7, 7), np.uint8)
+    return cv2.erode(hole.astype(np.uint8), square) > 0, cv2.dilate(hole.astype(np.uint8), square) == 0
+
+
+@pytest.fixture(scope="module")
+def woven() -> tuple[NDArray, NDArray, NDArray]:
+    """The true texture, the hole, and what was synthesized from a photo whose hole is black."""
+    truth, hole = weave(), person_like()
+    photo = np.where(hole[..., None], np.uint8(0), truth)
+    return truth, hole, synthesize(photo, hole, blurred_guide(truth, hole))
+
+
+def test_texture_comes_back_as_sharp_as_around_the_hole(woven):
+    truth, hole, painted = woven
+    inner, outer = inner_and_outer(hole)
+    assert 0.75 < gradient_energy(painted, inner) / gradient_energy(painted, outer) < 1.3
+    # the guide alone would not have been: this test can tell
+    blurred = cv2.resize(blurred_guide(truth, hole), truth.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    assert gradient_energy(blurred, inner) < 0.5 * gradient_energy(truth, outer)
+
+
+def test_the_hole_takes_the_colours_of_the_pattern(woven):
+    truth, hole, painted = woven
+    np.testing.assert_allclose(painted[hole].mean(axis=0), truth[hole].mean(axis=0), atol=12)
+    np.testing.assert_allclose(painted[hole].std(axis=0), truth[hole].std(axis=0), rtol=0.3)
+
+
+def test_known_pixels_stay(woven):
+    truth, hole, painted = woven
+    assert (painted.shape, painted.dtype) == (truth.shape, np.uint8)
+    np.testing.assert_array_equal(painted[~hole], truth[~hole])
+
+
+def test_nothing_of_the_person_is_copied():
+    """What lies under the hole has no say, however loud."""
+    truth, hole = weave(96, 120), person_like(96, 120)
+    guide = blurred_guide(truth, hole)
+    painted = [
+        synthesize(np.where(hole[..., None], np.array(rgb, np.uint8), truth), hole, guide)
+        for rgb in ((255, 0, 255), (0, 255, 0))
+    ]
+    np.testing.assert_array_equal(*painted)
+
+
+def test_the_guide_decides_between_textures():
+    """Two textures, and a hole across their border: each half follows the guide's colour."""
+    left, right = weave(96, 60, 7) // 2, 255 - weave(96, 60, 13) // 3
+    truth = np.concatenate([left, right], axis=1)
+    hole = np.zeros((96, 120), bool)
+    hole[30:66, 35:85] = True
+    painted = synthesize(np.where(hole[..., None], np.uint8(0), truth), hole, blurred_guide(truth, hole))
+    for columns in (slice(35, 52), slice(68, 85)):
+        region = (slice(30, 66), columns)
+        wanted = truth[region].reshape(-1, 3).mean(axis=0)
+        np.testing.assert_allclose(painted[region].reshape(-1, 3).mean(axis=0), wanted, atol=25)
+
+
+def test_two_runs_give_one_picture():
+    truth, hole = weave(96, 120), person_like(96, 120)
+    guide = blurred_guide(truth, hole)
+    np.testing.assert_array_equal(synthesize(truth, hole, guide), synthesize(truth, hole, guide))
+
+
+def test_with_nothing_to_copy_the_guide_is_enlarged():
+    hole = np.ones((40, 30), bool)
+    hole[0, 0] = False
+    guide = np.full((16, 16, 3), (10, 200, 60), np.uint8)
+    painted = synthesize(np.zeros((40, 30, 3), np.uint8), hole, guide)
+    assert (painted[hole] == (10, 200, 60)).all()
+    assert (painted[0, 0] == 0).all()
+
+
+def test_the_default_inpainter_restores_a_textured_wall_sharply_and_telea_does_not():
+    truth, hole = weave(), person_like()
+    photo = np.where(hole[..., None], np.array([200, 30, 40], np.uint8), truth)
+    inner, outer = inner_and_outer(hole)
+    sharpness = {
+        name: gradient_energy(open_inpainter(name).restore(photo, hole), inner) / gradient_energy(truth, outer)
+        for name in ("gated", "telea")
+    }
+    assert 0.7 < sharpness["gated"] < 1.3
+    assert sharpness["telea"] < 0.5
