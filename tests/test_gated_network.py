@@ -29,20 +29,19 @@ def scene(size_px: int = 64, pictures: int = 1, seed: int = 2) -> tuple[torch.Te
 
 
 def test_the_paper_s_width_has_four_million_parameters_and_25_billion_products():
-    with torch.device("meta"):  # shapes alone: nothing is computed
-        generator = GatedGenerator(GatedConfig(channels=48))
-        counter = FlopCounterMode(display=False)
-        with counter:
-            generator(torch.zeros(1, 3, 256, 256), torch.zeros(1, 1, 256, 256))
+    generator = GatedGenerator(GatedConfig(channels=48))
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        generator(torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
     assert sum(weight.numel() for weight in generator.parameters()) == pytest.approx(4.05e6, abs=0.01e6)
-    # the convolutions alone, two operations a product: the attention's matrix products are counted apart
+    # The convolutions alone, two operations a product, at 256 x 256: 16 times what 64 x 64 takes. The attention's
+    # matrix products are not in it; they grow with the square of the area.
     convolutions = counter.get_flop_counts()["Global"][torch.ops.aten.convolution]
-    assert convolutions / 2 == pytest.approx(25.2e9, rel=0.01)
+    assert 16 * convolutions / 2 == pytest.approx(25.2e9, rel=0.01)
 
 
 def slow_attention(features: NDArray, hole: NDArray, sharpness: float) -> NDArray:
     """Contextual attention of one picture, patch by patch: features (C, h, w), hole bool (h, w)."""
-    channels, height, width = features.shape
+    height, width = features.shape[1:]
     rows, columns = height // 2, width // 2
     places = [(row, column) for row in range(rows) for column in range(columns)]
 
@@ -94,9 +93,13 @@ def test_attention_is_what_the_loops_define():
     hole[0, 0, 5:, 8:] = True
     hole[1, 0, 0, 0] = True
     hole[2] = True  # no known patch
-    got = contextual_attention(torch.from_numpy(features).float(), torch.from_numpy(hole).float(), 2.0).numpy()
+    got = contextual_attention(
+        torch.from_numpy(features).float(), torch.from_numpy(hole).float(), 2.0
+    ).numpy()
     for index in range(3):
-        np.testing.assert_allclose(got[index], slow_attention(features[index], hole[index, 0], 2.0), atol=2e-4)
+        np.testing.assert_allclose(
+            got[index], slow_attention(features[index], hole[index, 0], 2.0), atol=2e-4
+        )
     assert np.abs(got[0]).max() > 0.1 and (got[2] == 0).all()
 
 
@@ -115,7 +118,9 @@ def test_gradients_reach_every_weight():
     rgb, hole = scene()
     coarse, refined = generator(rgb, hole)
     ((coarse - rgb).abs().mean() + (refined - rgb).abs().mean()).backward()
-    silent = [name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()]
+    silent = [
+        name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()
+    ]
     assert silent == []
 
 

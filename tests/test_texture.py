@@ -115,7 +115,8 @@ def test_the_default_inpainter_restores_a_textured_wall_sharply_and_telea_does_n
     photo = np.where(hole[..., None], np.array([200, 30, 40], np.uint8), truth)
     inner, outer = inner_and_outer(hole)
     sharpness = {
-        name: gradient_energy(open_inpainter(name).restore(photo, hole), inner) / gradient_energy(truth, outer)
+        name: gradient_energy(open_inpainter(name).restore(photo, hole), inner)
+        / gradient_energy(truth, outer)
         for name in ("gated", "telea")
     }
     assert 0.7 < sharpness["gated"] < 1.3

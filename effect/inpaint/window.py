@@ -52,8 +52,10 @@ class Window:
         size = [max(multiple, round(side * scale / multiple) * multiple) for side in (width, height)]
         small = np.asarray(cv2.resize(self.of(rgb), size, interpolation=cv2.INTER_AREA), np.uint8)
         coverage = cv2.resize(self.of(hole).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        missing = cv2.dilate((coverage > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        return small, missing if not missing.all() else coverage > 0.999
+        grown = cv2.dilate((coverage > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        # Where hardly anything is known, rather mixed colours than none.
+        missing = next((mask for mask in (grown, coverage > 0) if not mask.all()), coverage > 0.999)
+        return small, missing
 
     def enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A shrunken picture at the window's own size again."""

@@ -87,7 +87,7 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return as_tensor(picture), torch.from_numpy(hole[None].astype(np.float32)), as_tensor(truth)
 
     def crop(self, rgb: np.ndarray, rng: Generator) -> np.ndarray:
-        """A random square of the photo at up to 1.5 times the training size, mirrored half of the time."""
+        """A random square of the photo, 1 to 2.1 times the training size, shrunk to it; mirrored half of the time."""
         size = self.config.size_px
         short = min(rgb.shape[:2])
         window = int(min(short, rng.uniform(1.0, 2.1) * size))

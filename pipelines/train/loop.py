@@ -106,6 +106,7 @@ def train(
             group["lr"] = rate  # the recipe's, also when an earlier stage left another in the checkpoint
 
     totals: dict[str, float] = {}
+    summed = 0  # fewer than log_steps after a resume in between
     started = saved = time.monotonic()
     steps = range(first + 1, run.steps + 1)
     for step, (picture, hole, truth) in zip(steps, batches(scenes, first, device), strict=False):
@@ -141,12 +142,13 @@ def train(
                 old.lerp_(new, 1 - decay)
 
         for name, term in terms.items():
-            totals[name] = totals.get(name, 0.0) + term.item() / run.log_steps
+            totals[name] = totals.get(name, 0.0) + term.item()
+        summed += 1
         if step % run.log_steps == 0:
-            rate = run.log_steps * recipe.data.batch / (time.monotonic() - started)
-            means = " ".join(f"{name} {total:.4f}" for name, total in totals.items())
+            rate = summed * recipe.data.batch / (time.monotonic() - started)
+            means = " ".join(f"{name} {total / summed:.4f}" for name, total in totals.items())
             print(f"step {step} {means} {rate:.1f} images/s", flush=True)
-            totals, started = {}, time.monotonic()
+            totals, summed, started = {}, 0, time.monotonic()
         if time.monotonic() - saved > 60 * run.checkpoint_minutes or step == run.steps:
             save(folder, parts, step, recipe)
             save_samples(average, picture, hole, truth, folder / "samples.png")

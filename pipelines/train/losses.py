@@ -27,5 +27,7 @@ def perceptual(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
 
     painted, truth: one (B, C, H, W) a layer. The paper squares the differences; L1 forgives a few large ones.
     """
-    distances = [(p.float() - t.float()).abs().mean() for p, t in zip(painted, truth, strict=True)]
+    pairs = [(p.float(), t.float()) for p, t in zip(painted, truth, strict=True)]
+    # Relative to the layer's own mean: the layers' scales differ tenfold, and between weight files even more.
+    distances = [(p - t).abs().mean() / t.abs().mean().clamp_min(1e-6) for p, t in pairs]
     return sum(distances[1:], distances[0])
