@@ -7,14 +7,19 @@ import numpy as np
 from numba import njit
 
 RADIUS = 3  # pixels: patches are 7 x 7
+OVERLAP = 1  # pixels: a pixel is rebuilt from the 3 x 3 patches around it; more of them blur
 GUIDE_STEP = 3  # the soft guide is compared at every third pixel of a patch
 GUIDE_SHARE = 5  # 49 pixels of a patch to 9 of its guide, rounded
 RELIABLE = 8000.0  # costs far below this count as equally good
 
 
 @njit(cache=True, nogil=True)
-def distance(picture, belief, guide, guide_weight, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
-    """Sum of squared differences of two patches and their guides; gives up once it exceeds the limit."""
+def distance(picture, belief, guide, weights, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
+    """What speaks against a match: squared differences of the patches and of their guides, and the height between.
+
+    Gives up once that reaches the limit, and returns the limit then.
+    """
+    guide_weight, height_penalty = weights
     total = 0
     if guide_weight:
         for dy in range(-RADIUS, RADIUS + 1, GUIDE_STEP):
@@ -25,6 +30,7 @@ def distance(picture, belief, guide, guide_weight, row, column, other_row, other
                     )
                     total += d * d
         total *= GUIDE_SHARE * guide_weight
+    total += height_penalty * abs(row - other_row) // picture.shape[0]
     for dy in range(-RADIUS, RADIUS + 1):
         if total >= limit:
             return limit
@@ -40,11 +46,12 @@ def distance(picture, belief, guide, guide_weight, row, column, other_row, other
 
 
 @njit(cache=True, nogil=True)
-def search(picture, belief, guide, targets, sources, matches, guide_weight, sweeps, seed):  # type: ignore[no-untyped-def]
+def search(picture, belief, guide, targets, sources, matches, weights, sweeps, seed):  # type: ignore[no-untyped-def]
     """PatchMatch: improve `matches` in place; returns the matches' costs, int32 (H, W).
 
     picture, guide: uint8 (H, W, 3); targets, sources: bool (H, W), patch centres at least RADIUS from the border;
-    matches: int32 (H, W, 2), row and column of a source for every target.
+    matches: int32 (H, W, 2), row and column of a source for every target; belief: uint8 (H, W), how much a pixel of
+    a target counts; weights: two ints, of the guide and of a whole picture's height between target and source.
     """
     height, width = targets.shape
     unlimited = np.int64(2**31 - 1)
@@ -53,7 +60,7 @@ def search(picture, belief, guide, targets, sources, matches, guide_weight, swee
         for column in range(width):
             if targets[row, column]:
                 y, x = matches[row, column]
-                costs[row, column] = distance(picture, belief, guide, guide_weight, row, column, y, x, unlimited)
+                costs[row, column] = distance(picture, belief, guide, weights, row, column, y, x, unlimited)
 
     state = np.uint64(seed * 2 + 1)
     for sweep in range(sweeps):
@@ -67,14 +74,15 @@ def search(picture, belief, guide, targets, sources, matches, guide_weight, swee
                 best = np.int64(costs[row, column])
                 best_y, best_x = matches[row, column]
 
-                for back_y, back_x in ((step, 0), (0, step)):  # the matches of the neighbours just done, moved along
+                # The matches of the neighbours just done, moved along by a pixel.
+                for back_y, back_x in ((step, 0), (0, step)):
                     neighbour_row, neighbour_column = row - back_y, column - back_x
                     if not targets[neighbour_row, neighbour_column]:
                         continue
                     y = matches[neighbour_row, neighbour_column, 0] + back_y
                     x = matches[neighbour_row, neighbour_column, 1] + back_x
                     if sources[y, x]:
-                        cost = distance(picture, belief, guide, guide_weight, row, column, y, x, best)
+                        cost = distance(picture, belief, guide, weights, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
 
@@ -85,7 +93,7 @@ def search(picture, belief, guide, targets, sources, matches, guide_weight, swee
                     state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
                     x = best_x + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
                     if 0 <= y < height and 0 <= x < width and sources[y, x]:
-                        cost = distance(picture, belief, guide, guide_weight, row, column, y, x, best)
+                        cost = distance(picture, belief, guide, weights, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
                     reach //= 2
@@ -96,10 +104,11 @@ def search(picture, belief, guide, targets, sources, matches, guide_weight, swee
 
 
 @njit(cache=True, nogil=True)
-def rebuild(picture, missing, matches, costs, trust):  # type: ignore[no-untyped-def]
-    """Every missing pixel as the average of what the matches of the patches over it say; returns uint8 (H, W, 3).
+def rebuild(picture, missing, matches, costs, belief):  # type: ignore[no-untyped-def]
+    """Every missing pixel as the average of what the matches of the patches around it say: uint8 (H, W, 3).
 
-    picture: uint8 (H, W, 3); missing: bool (H, W); matches, costs: as in `search`; trust: float32 (H, W).
+    picture: uint8 (H, W, 3); missing: bool (H, W); matches, costs: as in `search`; belief: uint8 (H, W), the patches
+    that lie nearer to known pixels count more.
     """
     height, width = missing.shape
     result = picture.copy()
@@ -108,13 +117,14 @@ def rebuild(picture, missing, matches, costs, trust):  # type: ignore[no-untyped
             if not missing[row, column]:
                 continue
             total, red, green, blue = 0.0, 0.0, 0.0, 0.0
-            for dy in range(-RADIUS, RADIUS + 1):
-                for dx in range(-RADIUS, RADIUS + 1):
-                    y, x = row - dy, column - dx
-                    if y < RADIUS or x < RADIUS or y >= height - RADIUS or x >= width - RADIUS:
-                        continue
-                    weight = trust[y, x] / (RELIABLE + costs[y, x])
-                    from_y, from_x = matches[y, x, 0] + dy, matches[y, x, 1] + dx
+            for dy in range(-OVERLAP, OVERLAP + 1):
+                for dx in range(-OVERLAP, OVERLAP + 1):
+                    y = min(
+                        max(row + dy, RADIUS), height - RADIUS - 1
+                    )  # at the border: the nearest whole patch
+                    x = min(max(column + dx, RADIUS), width - RADIUS - 1)
+                    from_y, from_x = matches[y, x, 0] + row - y, matches[y, x, 1] + column - x
+                    weight = belief[y, x] / (RELIABLE + costs[y, x])
                     red += weight * picture[from_y, from_x, 0]
                     green += weight * picture[from_y, from_x, 1]
                     blue += weight * picture[from_y, from_x, 2]
@@ -123,5 +133,3 @@ def rebuild(picture, missing, matches, costs, trust):  # type: ignore[no-untyped
             result[row, column, 1] = np.uint8(green / total + 0.5)
             result[row, column, 2] = np.uint8(blue / total + 0.5)
     return result
-
-

@@ -11,10 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-COARSEST_SIDE_PX = int(__import__('os').environ.get('CS','24'))  # here a person is a few patches wide, and the network's picture is all there is to go by
-GUIDE_SIDE_PX = int(__import__('os').environ.get('GS','60'))  # up to this size the network's picture has a say; beyond it is too blurred to compare with
-GUIDE_WEIGHT = int(__import__('os').environ.get('GW','1'))  # of the network's picture against the patch's own pixels
+COARSEST_SIDE_PX = (
+    24  # here a person is a few patches wide, and the network's picture is all there is to go by
+)
+GUIDE_SIDE_PX = (
+    60  # up to this size the network's picture has a say; beyond it is too blurred to compare with
+)
+GUIDE_WEIGHT = 1  # of the network's picture against the patch's own pixels
+HEIGHT_PENALTY = 200_000  # for a match a whole picture higher or lower: sky belongs above ground
 FEWEST_SOURCES = 200  # patches to choose from; with fewer, a level is skipped
+BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 SEED = 1  # the search is random: a fixed seed gives every photo one plate
 
 
@@ -28,7 +34,9 @@ class Effort:
 
 SMALL = Effort(rebuildings=8, sweeps=3)  # up to GUIDE_SIDE_PX: cheap, and what is decided here stays
 MEDIUM = Effort(rebuildings=3, sweeps=2)
-LARGE = Effort(rebuildings=1, sweeps=1)  # from LARGE_HOLE_PX on the matches of the level below are near enough
+LARGE = Effort(
+    rebuildings=1, sweeps=1
+)  # from LARGE_HOLE_PX on the matches of the level below are near enough
 LARGE_HOLE_PX = 150_000
 
 
@@ -42,33 +50,37 @@ def synthesize(
     """
     from effect.inpaint.patchmatch import RADIUS, rebuild, search
 
-    matches = None
+    matches: NDArray[np.int32] | None = None
     for level, size in enumerate(pyramid(rgb.shape[1], rgb.shape[0])):
         picture, missing = shrink(rgb, hole, size)
-        guide_here = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
+        guide_here = resize(guide, size, cv2.INTER_AREA)
         inside = np.zeros_like(missing)
         inside[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
         touched = cv2.dilate(missing.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8)) > 0
         targets, sources = touched & inside, ~touched & inside
+        if sources.sum() < FEWEST_SOURCES:
+            continue
+
+        belief = belief_in(missing)
         if matches is None:
-            if sources.sum() < FEWEST_SOURCES:
-                continue
             picture = fill(picture, missing, guide_here)
-        first = matches is None
-        matches = first_matches(matches, sources, np.random.default_rng((SEED, level)))
-        trust = trust_of(missing)
-        belief = np.rint(8*trust).astype(np.uint8)
-        if not first:
-            picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), trust)
+            matches = any_matches(sources, level)
+        else:
+            matches = enlarge(matches, sources, level)
+            picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), belief)
+
         small = max(size) <= GUIDE_SIDE_PX
         effort = SMALL if small else MEDIUM if missing.sum() < LARGE_HOLE_PX else LARGE
-        guide_weight = GUIDE_WEIGHT if small else 0
+        weights = (GUIDE_WEIGHT if small else 0, HEIGHT_PENALTY)
         for round_number in range(effort.rebuildings):
             seed = (SEED + level) * 64 + round_number
-            costs = search(picture, belief, guide_here, targets, sources, matches, guide_weight, effort.sweeps, seed)
-            picture = rebuild(picture, missing, matches, costs, trust)
+            costs = search(
+                picture, belief, guide_here, targets, sources, matches, weights, effort.sweeps, seed
+            )
+            picture = rebuild(picture, missing, matches, costs, belief)
+
     if matches is None:
-        picture = cv2.resize(guide, rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        picture = resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC)
     return fill(rgb, hole, picture)
 
 
@@ -86,35 +98,43 @@ def shrink(
     if rgb.shape[1::-1] == size:
         return rgb.copy(), hole
     coverage = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), coverage > 0
+    return resize(rgb, size, cv2.INTER_AREA), coverage > 0
 
 
-def first_matches(
-    coarser: NDArray[np.int32] | None, sources: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[np.int32]:
-    """For every pixel the row and column of a source patch: the coarser level's match, enlarged, or any at random.
+def resize(picture: NDArray[np.uint8], size: tuple[int, ...], interpolation: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, size, interpolation=interpolation), np.uint8)
 
-    Returns int32 (H, W, 2); every entry is a source.
+
+def any_matches(sources: NDArray[np.bool_], level: int) -> NDArray[np.int32]:
+    """A random source patch for every pixel: int32 (H, W, 2), row and column."""
+    places = np.argwhere(sources).astype(np.int32)
+    return places[np.random.default_rng((SEED, level)).integers(len(places), size=sources.shape)]
+
+
+def enlarge(coarser: NDArray[np.int32], sources: NDArray[np.bool_], level: int) -> NDArray[np.int32]:
+    """The coarser level's matches for the pixels of this one, moved in proportion; random where that is no source.
+
+    coarser: int32 (h, w, 2); sources: bool (H, W). Returns int32 (H, W, 2).
     """
     height, width = sources.shape
-    places = np.argwhere(sources).astype(np.int32)
-    drawn = places[rng.integers(len(places), size=(height, width))]
-    if coarser is None:
-        return drawn
-    rows = np.minimum(np.arange(height) * coarser.shape[0] // height, coarser.shape[0] - 1)
-    columns = np.minimum(np.arange(width) * coarser.shape[1] // width, coarser.shape[1] - 1)
+    rows, columns = (np.arange(n) * m // n for n, m in zip(sources.shape, coarser.shape[:2], strict=True))
     scale = np.array([height / coarser.shape[0], width / coarser.shape[1]])
-    offsets = (coarser - np.stack(np.mgrid[: coarser.shape[0], : coarser.shape[1]], axis=-1)) * scale
-    enlarged = np.rint(offsets[rows[:, None], columns]).astype(np.int32)
-    enlarged += np.stack(np.mgrid[:height, :width], axis=-1).astype(np.int32)
-    enlarged = np.clip(enlarged, 0, [height - 1, width - 1]).astype(np.int32)
-    usable = sources[enlarged[..., 0], enlarged[..., 1]]
-    return np.where(usable[..., None], enlarged, drawn)
+    offsets = (coarser - pixel_grid(*coarser.shape[:2])) * scale
+    matches = np.rint(offsets[rows[:, None], columns]).astype(np.int32) + pixel_grid(height, width)
+    matches = np.clip(matches, 0, [height - 1, width - 1]).astype(np.int32)
+    usable = sources[matches[..., 0], matches[..., 1]]
+    return np.where(usable[..., None], matches, any_matches(sources, level))
 
 
-def trust_of(missing: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How far a patch around a pixel may be believed: 1 outside the hole, less with the distance to known pixels."""
-    return np.exp2(-cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 3) / float(__import__('os').environ.get('TD','3'))).astype(np.float32) + 1e-3
+def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
+    """Row and column of every pixel: int32 (height, width, 2)."""
+    return np.indices((height, width), dtype=np.int32).transpose(1, 2, 0)
+
+
+def belief_in(missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """How much a pixel counts in a comparison: 8 where known, down to 1 deep inside the hole."""
+    distance_px = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.maximum(1, np.rint(8 * np.exp2(-distance_px / BELIEF_HALVES_PX))).astype(np.uint8)
 
 
 def fill(rgb: NDArray[np.uint8], hole: NDArray[np.bool_], painted: NDArray[np.uint8]) -> NDArray[np.uint8]:
