@@ -42,9 +42,10 @@ def glasswing(wing: Wing) -> Painting:
         band = np.zeros(wing.shape)
         blush = smooth(0.35, 0.8, wing.radius) * smooth(0.15, 0.5, wing.across)
     rgb = mix(mix(rgb, WHITE, band), (240, 90, 150), 0.9 * blush)
-    dorsal = finish(wing, rgb, (52, 30, 20), 0.0065, 0.95, (50, 28, 20), 0.013)
-    lines = 1 - smooth(0.003, 0.009, wing.vein)
-    cover = np.clip(0.22 + 0.75 * rim + 0.8 * band + 0.5 * blush + 0.8 * lines, 0, 1)
+    dorsal = finish(wing, rgb, (112, 88, 78), 0.0055, 0.7, (84, 56, 44), 0.011)
+    lines = 1 - smooth(0.003, 0.008, wing.vein)
+    # Clearer panes, as real ones have, leave nothing but a wire frame to see in a moving picture.
+    cover = np.clip(0.5 + 0.45 * rim + 0.5 * band + 0.4 * blush + 0.25 * lines, 0, 1)
     return Painting(dorsal, 0.9 * dorsal, np.full(wing.shape, 0.7), np.zeros(wing.shape), wing.alpha * cover)
 
 
