@@ -108,11 +108,16 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
         """The scene with a person in it, and the person's mask, grown and then bitten along its contour."""
         size = self.config.size_px
         while True:
-            person = masks.place(decode(self.persons[rng.integers(len(self.persons))], "RGBA"), size, rng)
+            cut_out = decode(self.persons[rng.integers(len(self.persons))], "RGBA")
+            # Scaled premultiplied: what hides under full transparency must not darken the person's rim.
+            opacity = cut_out[..., 3:] / np.float32(255)
+            person = masks.place(
+                np.dstack([(cut_out[..., :3] * opacity).astype(np.uint8), cut_out[..., 3]]), size, rng
+            )
             alpha = person[..., 3:] / np.float32(255)
             if 0.01 < (alpha > 0.5).mean() < masks.MAX_HOLE_SHARE:
                 break
-        picture = (person[..., :3] * alpha + truth * (1 - alpha)).astype(np.uint8)
+        picture = np.clip(np.rint(person[..., :3] + truth * (1 - alpha)), 0, 255).astype(np.uint8)
         radius_px = max(1, size // 64)
         square = np.ones((2 * radius_px + 1,) * 2, np.uint8)
         hole = cv2.dilate((alpha[..., 0] > 0.25).astype(np.uint8), square) > 0

@@ -67,7 +67,7 @@ def box_hole(size_px: int, rng: Generator) -> np.ndarray:
     """One rectangle, each side 20-60 % of the picture's."""
     hole = np.zeros((size_px, size_px), bool)
     height, width = (rng.uniform(0.2, 0.6, 2) * size_px).astype(int)
-    top, left = rng.integers(0, size_px - height), rng.integers(0, size_px - width)
+    top, left = rng.integers(0, size_px - height + 1), rng.integers(0, size_px - width + 1)
     hole[top : top + height, left : left + width] = True
     return hole
 
