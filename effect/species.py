@@ -7,8 +7,9 @@ of 8 pixels and one of 300 are both sampled at about one texel per pixel.
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,32 +24,38 @@ OUTLINE_ROOM_PX = 4
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
 
 
+DORSAL, VENTRAL, GLOW, FLASH = range(4)  # layers of a texture
+
+
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """One flat part. Every tuple holds mips, largest first: premultiplied RGBA uint8 (h,w,4).
+    """One flat part, in mips, largest first: each premultiplied RGBA uint8 (4,h,w,4), one layer per face or effect.
 
-    `glow` (light that shines through), `flash` (iridescence) and `ramp` (0 at the root, 1 at the tip) have
-    alpha 0: they change a face's colour in proportion to the light and leave its shape alone.
+    Glow (light that shines through) and flash (iridescence) have alpha 0: they change a face's colour in
+    proportion to the light and leave its shape alone. A transparent border of one texel surrounds each mip.
     """
 
-    dorsal: tuple[NDArray[np.uint8], ...]
-    ventral: tuple[NDArray[np.uint8], ...]
-    glow: tuple[NDArray[np.uint8], ...]
-    flash: tuple[NDArray[np.uint8], ...]  # empty where nothing shimmers
-    ramp: tuple[NDArray[np.uint8], ...]
-    size_px: tuple[int, int]  # width, height of the largest mip
+    mips: tuple[NDArray[np.uint8], ...]
+    size_px: tuple[int, int]  # width, height of the largest mip, without its border
     hinge_px: tuple[float, float]  # where the part is fixed to the body, in the largest mip
+    reach_px: float  # from the hinge to the farthest visible texel, in the largest mip
     px_per_unit: float
     outline_px: NDArray[np.float64]  # (n,2) convex hull of what is visible
 
-    @cached_property
-    def mip_to_largest(self) -> list[NDArray[np.float64]]:
-        """(3,3) per mip: indices of its texels, counted from their centres, -> pixels of the largest mip."""
-        matrices = []
-        for mip in self.dorsal:
-            x, y = self.size_px[0] / mip.shape[1], self.size_px[1] / mip.shape[0]
-            matrices.append(np.array([[x, 0, x / 2], [0, y, y / 2], [0, 0, 1]]))
-        return matrices
+
+class Atlas(NamedTuple):
+    """The textures of a species as compiled code takes them. Arrays of five are indexed by part: see effect.wings."""
+
+    texels: NDArray[np.uint32]  # (4,n) RGBA, per layer: all mips of all textures in a row
+    mips: NDArray[np.int64]  # (5,m,3) first texel, width, height, with the border
+    mip_count: NDArray[np.int64]  # (5,)
+    size_px: NDArray[np.float64]  # (5,2) as in Texture
+    hinge_px: NDArray[np.float64]  # (5,2)
+    reach_px: NDArray[np.float64]  # (5,)
+    px_per_unit: NDArray[np.float64]  # (5,)
+    outlines: NDArray[np.float64]  # (5,n,2); short ones repeat their last point
+    shimmers: bool
+    mean_luma: float  # of the dorsal forewing, 0-1: what a tint is measured against
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,37 +64,10 @@ class Species:
 
     name: str
     common_name: str
-    forewing: Texture
-    hindwing: Texture
-    body: Texture
+    atlas: Atlas
     forewing_units: float  # hinge to wing tip
-    mean_luma: float  # of the dorsal wings, 0-1: what a tint is measured against
     body_rgb: tuple[float, ...]
     fur_rgb: tuple[float, ...]
-
-    @cached_property
-    def parts(self) -> tuple[Texture, ...]:
-        """Left hind, left fore, right hind, right fore wing, body: the order that effect.wings counts in."""
-        return (self.hindwing, self.forewing, self.hindwing, self.forewing, self.body)
-
-    @cached_property
-    def texture_to_card(self) -> NDArray[np.float64]:
-        """(5,3,3) per part: texture pixels -> units (across, along, 1) from the hinge."""
-        matrices = np.zeros((5, 3, 3))
-        for matrix, part in zip(matrices, self.parts, strict=True):
-            hinge_x, hinge_y = part.hinge_px
-            matrix[:] = [[1, 0, -hinge_x], [0, -1, hinge_y], [0, 0, part.px_per_unit]]
-            matrix /= part.px_per_unit
-        return matrices
-
-    @cached_property
-    def outlines(self) -> NDArray[np.float64]:
-        """(5,3,n) per part: homogeneous texture pixels of its outline; short ones repeat their last point."""
-        count = max(len(part.outline_px) for part in self.parts)
-        points = np.ones((5, 3, count))
-        for homogeneous, part in zip(points, self.parts, strict=True):
-            homogeneous[:2] = np.pad(part.outline_px, ((0, count - len(part.outline_px)), (0, 0)), "edge").T
-        return points
 
 
 def species_names() -> list[str]:
@@ -95,6 +75,7 @@ def species_names() -> list[str]:
     return sorted(path.parent.name for path in SPECIES_FOLDER.glob("*/species.toml"))
 
 
+@cache
 def load_species(name: str) -> Species:
     """Textures and measures of a species, loaded once. Unknown name or broken file: UserError."""
     if name not in species_names():
@@ -102,22 +83,19 @@ def load_species(name: str) -> Species:
     return read_species(SPECIES_FOLDER / name)
 
 
-@cache
 def read_species(folder: Path) -> Species:
     """Read a species folder: species.toml, {forewing,hindwing}_{dorsal,ventral,mask}.webp and body.webp."""
     facts = _read_facts(folder / "species.toml")
     try:
         shimmer = facts.get("iridescence_rgb")
-        forewing, reach, luma = _read_wing(folder, "forewing", facts["forewing"], shimmer)
-        hindwing, _, _ = _read_wing(folder, "hindwing", facts["hindwing"], shimmer)
+        forewing, mean_luma = _read_wing(folder, "forewing", facts["forewing"], shimmer)
+        hindwing, _ = _read_wing(folder, "hindwing", facts["hindwing"], shimmer)
+        body = _read_body(folder, facts["body"])
         return Species(
             name=folder.name,
             common_name=facts["common_name"],
-            forewing=forewing,
-            hindwing=hindwing,
-            body=_read_body(folder, facts["body"]),
-            forewing_units=reach,
-            mean_luma=luma,
+            atlas=_atlas(forewing, hindwing, body, shimmer is not None, mean_luma),
+            forewing_units=forewing.reach_px / forewing.px_per_unit,
             body_rgb=tuple(facts["body_rgb"]),
             fur_rgb=tuple(facts["fur_rgb"]),
         )
@@ -144,8 +122,8 @@ def _read_image(path: Path, channels: int) -> NDArray[np.float32]:
     return cv2.cvtColor(image, order).astype(np.float32) / np.float32(255)
 
 
-def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tuple[Texture, float, float]:
-    """The wing, the distance from its hinge to its tip in units, and its mean brightness."""
+def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tuple[Texture, float]:
+    """The wing and its mean brightness."""
     dorsal = _premultiplied(_read_image(folder / f"{part}_dorsal.webp", 4))
     ventral = _premultiplied(_read_image(folder / f"{part}_ventral.webp", 4))
     mask = _read_image(folder / f"{part}_mask.webp", 3)
@@ -159,32 +137,58 @@ def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tu
         [*(shimmer or (0, 0, 0)), 0], np.float32
     )
     glow[..., 3] = 0
-    hinge_x, hinge_y = facts["hinge_px"]
-    rows, columns = np.indices(alpha.shape)
-    distance = np.hypot(columns - hinge_x, rows - hinge_y)
-    reach = float(distance[alpha > 0.5].max())
-    ramp = np.zeros_like(dorsal)
-    ramp[..., :3] = (distance / reach)[..., None]
-    texture = Texture(
-        dorsal=_mips(dorsal),
-        ventral=_mips(ventral),
-        glow=_mips(glow),
-        flash=_mips(flash) if shimmer else (),
-        ramp=_mips(ramp),
-        size_px=(alpha.shape[1], alpha.shape[0]),
-        hinge_px=(hinge_x, hinge_y),
-        px_per_unit=facts["px_per_unit"],
-        outline_px=_outline(np.maximum(alpha, ventral[..., 3])),
-    )
-    return texture, reach / facts["px_per_unit"], mean_luma
+    outline = _outline(np.maximum(alpha, ventral[..., 3]))
+    return _texture([dorsal, ventral, glow, flash], facts, outline), mean_luma
 
 
 def _read_body(folder: Path, facts: dict) -> Texture:
-    card = _mips(_premultiplied(_read_image(folder / "body.webp", 4)))
-    height, width = card[0].shape[:2]
-    outline = _outline(card[0][..., 3] / 255)
+    card = _premultiplied(_read_image(folder / "body.webp", 4))
+    unlit = np.zeros_like(card)
+    return _texture([card, card, unlit, unlit], facts, _outline(card[..., 3]))
+
+
+def _texture(layers: list[NDArray[np.float32]], facts: dict, outline_px: NDArray[np.float64]) -> Texture:
+    alpha = layers[DORSAL][..., 3]
     hinge_x, hinge_y = facts["hinge_px"]
-    return Texture(card, card, (), (), (), (width, height), (hinge_x, hinge_y), facts["px_per_unit"], outline)
+    rows, columns = np.nonzero(alpha > 0.5)
+    return Texture(
+        mips=tuple(np.stack(mip) for mip in zip(*(_mips(layer) for layer in layers), strict=True)),
+        size_px=(alpha.shape[1], alpha.shape[0]),
+        hinge_px=(hinge_x, hinge_y),
+        reach_px=float(np.hypot(columns - hinge_x, rows - hinge_y).max()),
+        px_per_unit=facts["px_per_unit"],
+        outline_px=outline_px,
+    )
+
+
+def _atlas(forewing: Texture, hindwing: Texture, body: Texture, shimmers: bool, mean_luma: float) -> Atlas:
+    """Left hind, left fore, right hind, right fore wing, body: the order that effect.wings counts in."""
+    textures = (hindwing, forewing, body)
+    texels = [mip.reshape(4, -1, 4).view(np.uint32)[..., 0] for texture in textures for mip in texture.mips]
+    first_texels = iter(np.cumsum([0] + [mip.shape[1] for mip in texels]).tolist())
+    mips = [
+        [(next(first_texels), mip.shape[2], mip.shape[1]) for mip in texture.mips] for texture in textures
+    ]
+    most_mips = max(len(levels) for levels in mips)
+    most_points = max(len(texture.outline_px) for texture in textures)
+    padded = [levels + levels[-1:] * (most_mips - len(levels)) for levels in mips]
+    outlines = [
+        np.pad(texture.outline_px, ((0, most_points - len(texture.outline_px)), (0, 0)), "edge")
+        for texture in textures
+    ]
+    order = [0, 1, 0, 1, 2]
+    return Atlas(
+        texels=np.concatenate(texels, axis=1),
+        mips=np.array(padded)[order],
+        mip_count=np.array([len(levels) for levels in mips])[order],
+        size_px=np.array([texture.size_px for texture in textures], float)[order],
+        hinge_px=np.array([texture.hinge_px for texture in textures], float)[order],
+        reach_px=np.array([texture.reach_px for texture in textures])[order],
+        px_per_unit=np.array([texture.px_per_unit for texture in textures], float)[order],
+        outlines=np.array(outlines)[order],
+        shimmers=shimmers,
+        mean_luma=mean_luma,
+    )
 
 
 def _outline(alpha: NDArray) -> NDArray[np.float64]:
@@ -199,13 +203,14 @@ def _premultiplied(rgba: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.dstack([rgba[..., :3] * rgba[..., 3:], rgba[..., 3]])
 
 
-def _mips(image: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ...]:
-    """The image and its copies shrunk by powers of MIP_STEP, rounded to uint8."""
+def _mips(image: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+    """The image and its copies shrunk by powers of MIP_STEP, rounded to uint8, each with an empty border."""
     height, width = image.shape[:2]
     levels: list[NDArray[np.uint8]] = []
     while min(height, width) >= SMALLEST_MIP_PX or not levels:
         scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        levels.append(np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8))
+        rounded = np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8)
+        levels.append(np.pad(rounded, ((1, 1), (1, 1), (0, 0))))
         factor = MIP_STEP ** len(levels)
         height, width = round(image.shape[0] / factor), round(image.shape[1] / factor)
-    return tuple(levels)
+    return levels

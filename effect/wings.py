@@ -2,15 +2,15 @@
 
 Model space: see effect.species. Camera space: x right, y up, z toward the viewer, in model units, the
 butterfly at the origin and the camera at (0, 0, CAMERA_UNITS). Frame: pixels, x right, y down.
+Compiled by numba: in numpy, arrays this small cost more to handle than to compute.
 """
 
-from dataclasses import dataclass
 from math import cos, hypot, sin
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-
-from effect.species import Species
 
 CAMERA_UNITS = 6.0  # small enough that a beating wing visibly comes nearer
 ROOT_ASIDE = 0.035  # the wings are fixed beside the body's axis, on its back
@@ -19,141 +19,148 @@ BODY_SHORTEST = 0.35  # a body that points at the camera keeps this share of its
 TIP_DROOP = 0.35  # radians: wings bend toward their tips, so the light changes along them
 
 LEFT_HINDWING, LEFT_FOREWING, RIGHT_HINDWING, RIGHT_FOREWING, BODY = range(5)
-TOWARD_CAMERA = np.array([0.0, 0.0, 1.0])
+FOREWINGS, RIGHT_WINGS = (LEFT_FOREWING, RIGHT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)
 
-Vector = NDArray[np.float64]  # (3,)
-Matrix = NDArray[np.float64]  # (3,3)
-
-
-@dataclass(frozen=True)
-class Pose:
-    """One butterfly at one instant. With all angles 0 its open back faces the camera, head up.
-
-    The body is turned by roll, then pitch, then yaw; the camera's tilt comes last.
-    """
-
-    x_px: float  # centre of the body in the frame
-    y_px: float
-    size_px: float  # forewing length
-    yaw: float = 0.0  # radians, counter-clockwise in the picture plane
-    pitch: float = 0.0  # radians, positive: head toward the camera
-    roll: float = 0.0  # radians, positive: right wing away from the camera
-    tilt: float = 0.0  # radians, positive: seen from behind, so that raised wings point up
-    forewing_angle: float = 0.0  # radians; 0 flat open, about 1.45 closed above the back
-    hindwing_angle: float = 0.0
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)  # RGB 0-1
-    tint_strength: float = 0.0  # 0-1
-    opacity: float = 1.0  # 0-1
-    blur_px: float = 0.0  # depth of field, sigma
-    wing_speed: float = 0.0  # radians a frame; moves the wing tips by a few pixels or more: motion blur
+compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@dataclass(frozen=True)
-class PosedParts:
+class PosedParts(NamedTuple):
     """The five parts of a butterfly in the frame; arrays are indexed by part: see LEFT_HINDWING and so on."""
 
-    order: list[int]  # parts, back to front
+    order: NDArray[np.int64]  # (5,) parts, back to front
     planes: NDArray[np.float64]  # (5,3,3) texture pixels (largest mip) -> frame pixels, homogeneous
     bounds: NDArray[np.float64]  # (5,4) left, top, right, bottom of each part in the frame
     normals: NDArray[np.float64]  # (5,3) of the back, camera space, near the root
     tip_normals: NDArray[np.float64]  # (5,3)
-    facing: list[float]  # cosine between each back and the direction to the camera; negative: shows its belly
+    facing: NDArray[np.float64]  # (5,) cosine between back and way to the camera; negative: shows its belly
 
 
-def posed_parts(species: Species, pose: Pose) -> PosedParts:
-    """Lay out the wings and the body as the camera sees them."""
-    turn = _rotation(pose)
-    across, along, roots, normals, tip_normals = _model_directions(pose) @ turn.T
-    axis = turn[:, 1]
-    across[BODY], along[BODY] = _body_card(axis)
-    roots[BODY] = 0
-    normals[BODY] = tip_normals[BODY] = TOWARD_CAMERA
-    to_camera = CAMERA_UNITS * TOWARD_CAMERA - roots
-    facing = (normals * to_camera).sum(axis=1) / CAMERA_UNITS
+@compiled
+def posed_parts(place, attitude, wing_angles, atlas):  # type: ignore[no-untyped-def]
+    """Lay out the wings and the body as the camera sees them; returns PosedParts.
 
-    lens = _lens(pose, pose.size_px / species.forewing_units)
-    card_to_camera = np.stack([across, along, roots], axis=2)
-    card_to_frame = lens[:, :3] @ card_to_camera
-    card_to_frame[:, :, 2] += lens[:, 3]
-    planes = card_to_frame @ species.texture_to_card
-    outlines = planes @ species.outlines
-    outlines = outlines[:, :2] / outlines[:, 2:]
-    bounds = np.concatenate([outlines.min(axis=2), outlines.max(axis=2)], axis=1)
-    order = _painting_order(axis, across, roots, normals)
-    return PosedParts(order, planes, bounds, normals, tip_normals, facing.tolist())
+    place: x and y of the centre in frame pixels, pixels per unit; attitude: yaw, pitch, roll, tilt in radians;
+    wing_angles: of the forewings and of the hindwings, radians; atlas: effect.species.Atlas.
+    """
+    right, axis, up = (
+        _turned(1.0, 0.0, 0.0, attitude),
+        _turned(0.0, 1.0, 0.0, attitude),
+        _turned(0.0, 0.0, 1.0, attitude),
+    )
+    across, along, roots, normals, tip_normals = np.zeros((5, 5, 3))
+    for part in range(BODY):
+        side = 1 if part in RIGHT_WINGS else -1
+        angle = wing_angles[0] if part in FOREWINGS else wing_angles[1]
+        above = FOREWING_ROOT_ABOVE if part in FOREWINGS else HINDWING_ROOT_ABOVE
+        for i in range(3):
+            across[part, i] = side * cos(angle) * right[i] + sin(angle) * up[i]
+            along[part, i] = axis[i]
+            roots[part, i] = side * ROOT_ASIDE * right[i] + above * up[i]
+            normals[part, i] = cos(angle) * up[i] - side * sin(angle) * right[i]
+            tip_normals[part, i] = cos(angle - TIP_DROOP) * up[i] - side * sin(angle - TIP_DROOP) * right[i]
+    _lay_body_card(axis, across[BODY], along[BODY])
+    normals[BODY, 2] = tip_normals[BODY, 2] = 1
 
-
-def _model_directions(pose: Pose) -> NDArray[np.float64]:
-    """(5 vectors, 5 parts, 3) of the parts in model space: across, along, root, normal, normal at the tip."""
-    vectors = np.zeros((5, 5, 3))
-    vectors[1, :, 1] = 1
-    for part, side, angle, above in (
-        (LEFT_HINDWING, -1, pose.hindwing_angle, HINDWING_ROOT_ABOVE),
-        (LEFT_FOREWING, -1, pose.forewing_angle, FOREWING_ROOT_ABOVE),
-        (RIGHT_HINDWING, 1, pose.hindwing_angle, HINDWING_ROOT_ABOVE),
-        (RIGHT_FOREWING, 1, pose.forewing_angle, FOREWING_ROOT_ABOVE),
-    ):
-        vectors[0, part] = side * cos(angle), 0, sin(angle)
-        vectors[2, part] = side * ROOT_ASIDE, 0, above
-        vectors[3, part] = -side * sin(angle), 0, cos(angle)
-        vectors[4, part] = -side * sin(angle - TIP_DROOP), 0, cos(angle - TIP_DROOP)
-    return vectors
-
-
-def _painting_order(axis: Vector, spans: NDArray, roots: NDArray, normals: NDArray) -> list[int]:
-    """Parts from back to front, chosen so that a beating wing only changes place while it is edge-on."""
-    sides = []
-    for hindwing, forewing in ((LEFT_HINDWING, LEFT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)):
-        # The forewing lies on the hindwing's back, whatever the beat.
-        shows_backs = normals[hindwing, 2] + normals[forewing, 2] >= 0
-        pair = [hindwing, forewing] if shows_backs else [forewing, hindwing]
-        span = spans[hindwing] + spans[forewing]
-        sides.append((span[2], _covers_body(axis, roots[forewing], span), pair))
-    # Half planes that share a hinge: the one whose span points more toward the camera is in front.
-    (_, far_covers, far), (_, near_covers, near) = sorted(sides, key=lambda side: side[0])
-    if far_covers:
-        return [BODY, *far, *near]
-    return [*far, BODY, *near] if near_covers else [*far, *near, BODY]
-
-
-def _rotation(pose: Pose) -> Matrix:
-    """Model to camera."""
-    cos_yaw, sin_yaw = cos(pose.yaw), sin(pose.yaw)
-    cos_pitch, sin_pitch = cos(pose.pitch), sin(pose.pitch)
-    cos_roll, sin_roll = cos(pose.roll), sin(pose.roll)
-    cos_tilt, sin_tilt = cos(pose.tilt), sin(pose.tilt)
-    tilt = np.array([[1, 0, 0], [0, cos_tilt, sin_tilt], [0, -sin_tilt, cos_tilt]])
-    yaw = np.array([[cos_yaw, -sin_yaw, 0], [sin_yaw, cos_yaw, 0], [0, 0, 1]])
-    pitch = np.array([[1, 0, 0], [0, cos_pitch, -sin_pitch], [0, sin_pitch, cos_pitch]])
-    roll = np.array([[cos_roll, 0, sin_roll], [0, 1, 0], [-sin_roll, 0, cos_roll]])
-    return tilt @ yaw @ pitch @ roll
-
-
-def _lens(pose: Pose, px_per_unit: float) -> NDArray[np.float64]:
-    """(3,4) camera space -> homogeneous frame pixels; the butterfly's centre falls on (x_px, y_px)."""
-    focal = px_per_unit * CAMERA_UNITS
-    return np.array(
-        [
-            [focal, 0, -pose.x_px, pose.x_px * CAMERA_UNITS],
-            [0, -focal, -pose.y_px, pose.y_px * CAMERA_UNITS],
-            [0, 0, -1, CAMERA_UNITS],
-        ]
+    planes, bounds, facing = np.empty((5, 3, 3)), np.empty((5, 4)), np.empty(5)
+    for part in range(5):
+        root, normal = roots[part], normals[part]
+        slant = normal[0] * root[0] + normal[1] * root[1] + normal[2] * root[2]
+        facing[part] = normal[2] - slant / CAMERA_UNITS
+        _set_plane(planes[part], across[part], along[part], roots[part], place, atlas, part)
+        _set_bounds(bounds[part], planes[part], atlas.outlines[part])
+    return PosedParts(
+        _painting_order(axis, across, roots, normals), planes, bounds, normals, tip_normals, facing
     )
 
 
-def _body_card(axis: Vector) -> tuple[Vector, Vector]:
+@compiled
+def _turned(x, y, z, attitude):  # type: ignore[no-untyped-def]
+    """A direction of the model in camera space: turned by roll, pitch and yaw, then by the camera's tilt."""
+    yaw, pitch, roll, tilt = attitude
+    x, z = x * cos(roll) + z * sin(roll), z * cos(roll) - x * sin(roll)
+    y, z = y * cos(pitch) - z * sin(pitch), y * sin(pitch) + z * cos(pitch)
+    x, y = x * cos(yaw) - y * sin(yaw), x * sin(yaw) + y * cos(yaw)
+    y, z = y * cos(tilt) + z * sin(tilt), z * cos(tilt) - y * sin(tilt)
+    return x, y, z
+
+
+@compiled
+def _lay_body_card(axis, across, along):  # type: ignore[no-untyped-def]
     """The body is round: its card lies along the axis and always turns its face to the camera."""
     length = hypot(axis[0], axis[1])
     flat_x, flat_y = (axis[0] / length, axis[1] / length) if length > 1e-6 else (0.0, 1.0)
     seen = max(length, BODY_SHORTEST)
-    return np.array([flat_y, -flat_x, 0]), np.array([flat_x * seen, flat_y * seen, axis[2]])
+    across[0], across[1] = flat_y, -flat_x
+    along[0], along[1], along[2] = flat_x * seen, flat_y * seen, axis[2]
 
 
-def _covers_body(axis: Vector, root: Vector, span: Vector) -> bool:
+@compiled
+def _set_plane(plane, across, along, root, place, atlas, part):  # type: ignore[no-untyped-def]
+    """(3,3) texture pixels -> frame pixels, homogeneous, of a card with these two directions and this root."""
+    x_px, y_px, px_per_unit = place
+    focal = px_per_unit * CAMERA_UNITS
+    unit_px = atlas.px_per_unit[part]
+    for axis in range(3):
+        # The butterfly's centre falls on its place; the camera looks along -z, and its y goes up.
+        toward, centre = (focal, x_px) if axis == 0 else (-focal, y_px) if axis == 1 else (0.0, 1.0)
+        plane[axis, 0] = (toward * across[axis] - centre * across[2]) / unit_px
+        plane[axis, 1] = (centre * along[2] - toward * along[axis]) / unit_px  # textures count down
+        plane[axis, 2] = (
+            toward * root[axis]
+            + centre * (CAMERA_UNITS - root[2])
+            - atlas.hinge_px[part, 0] * plane[axis, 0]
+            - atlas.hinge_px[part, 1] * plane[axis, 1]
+        )
+
+
+@compiled
+def _set_bounds(bounds, plane, outline):  # type: ignore[no-untyped-def]
+    """Left, top, right, bottom in the frame of the outline, texture pixels (n,2)."""
+    left = top = np.inf
+    right = bottom = -np.inf
+    for point in range(len(outline)):
+        across, down = outline[point, 0], outline[point, 1]
+        distance = plane[2, 0] * across + plane[2, 1] * down + plane[2, 2]
+        x = (plane[0, 0] * across + plane[0, 1] * down + plane[0, 2]) / distance
+        y = (plane[1, 0] * across + plane[1, 1] * down + plane[1, 2]) / distance
+        left, top, right, bottom = min(left, x), min(top, y), max(right, x), max(bottom, y)
+    bounds[0], bounds[1], bounds[2], bounds[3] = left, top, right, bottom
+
+
+@compiled
+def _painting_order(axis, spans, roots, normals):  # type: ignore[no-untyped-def]
+    """Parts from back to front, chosen so that a beating wing only changes place while it is edge-on."""
+    left = _layered(LEFT_HINDWING, LEFT_FOREWING, normals)
+    right = _layered(RIGHT_HINDWING, RIGHT_FOREWING, normals)
+    left_span = spans[LEFT_HINDWING] + spans[LEFT_FOREWING]
+    right_span = spans[RIGHT_HINDWING] + spans[RIGHT_FOREWING]
+    left_covers = _covers_body(axis, roots[LEFT_FOREWING], left_span)
+    right_covers = _covers_body(axis, roots[RIGHT_FOREWING], right_span)
+    # Half planes that share a hinge: the one whose span points more toward the camera is in front.
+    if left_span[2] <= right_span[2]:
+        far, far_covers, near, near_covers = left, left_covers, right, right_covers
+    else:
+        far, far_covers, near, near_covers = right, right_covers, left, left_covers
+    if far_covers:
+        return np.array((BODY, far[0], far[1], near[0], near[1]))
+    if near_covers:
+        return np.array((far[0], far[1], BODY, near[0], near[1]))
+    return np.array((far[0], far[1], near[0], near[1], BODY))
+
+
+@compiled
+def _layered(hindwing, forewing, normals):  # type: ignore[no-untyped-def]
+    """The two wings of a side, back to front: the forewing lies on the hindwing's back, whatever the beat."""
+    shows_backs = normals[hindwing, 2] + normals[forewing, 2] >= 0
+    return (hindwing, forewing) if shows_backs else (forewing, hindwing)
+
+
+@compiled
+def _covers_body(axis, root, span):  # type: ignore[no-untyped-def]
     """Whether a wing reaches across the body's axis in front of it, as the camera sees it."""
     root_aside = axis[1] * root[0] - axis[0] * root[1]
     span_aside = axis[1] * span[0] - axis[0] * span[1]
     if root_aside * span_aside > 0:
         return False
     # Depth where the wing's plane crosses the axis, times |span_aside|.
-    return bool(root[2] * abs(span_aside) + span[2] * abs(root_aside) > 0)
+    return root[2] * abs(span_aside) + span[2] * abs(root_aside) > 0
