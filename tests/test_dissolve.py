@@ -117,7 +117,7 @@ def test_the_front_spans_the_sweep_and_removes_a_steady_share() -> None:
     assert 0.9 < arrival.min() < 1.3
     assert 4.7 < arrival.max() < 5.1
     gone = [(arrival < second).mean() for second in (2.0, 3.0, 4.0)]
-    assert np.allclose(gone, (0.25, 0.5, 0.75), atol=0.12)
+    assert np.allclose(gone, (0.25, 0.5, 0.75), atol=0.15)
 
 
 def test_a_seed_decides_the_front() -> None:
