@@ -49,7 +49,7 @@ class Watch:
             print(f"note: {text}", file=sys.stderr)
 
     def report(self) -> dict[str, object]:
-        """Stages and seconds so far, and the peak memory of this process plus its largest child, in MiB."""
+        """Stages and seconds so far, and the peak memory of this process in MiB."""
         return {
             "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
             "seconds": round(self.seconds, 3),
@@ -58,7 +58,9 @@ class Watch:
 
 
 def peak_memory_mib() -> int:
-    """The most memory this process and its largest finished child (the encoder) have held, in MiB."""
+    """The most memory this process has held, in MiB; the encoder, a process of its own, is not counted.
+
+    RUSAGE_CHILDREN would not do: Linux starts a child's peak at that of the process which forked it.
+    """
     units_per_mib = 2**20 if sys.platform == "darwin" else 2**10  # Linux counts KiB, macOS bytes
-    held = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return held // units_per_mib
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // units_per_mib
