@@ -1,8 +1,9 @@
 """Texture from the photo itself: small patches of the known picture are arranged to follow what the network painted.
 
 Coarse to fine, patches are matched by PatchMatch (Barnes et al., SIGGRAPH 2009) and the picture is rebuilt from
-their overlaps (Wexler et al., "Space-Time Completion of Video", 2007). The network's picture joins the comparison
-at a weight, so it decides structure and colour, and the photo decides texture at its own resolution.
+their overlaps (Wexler et al., "Space-Time Completion of Video", 2007). The network's picture starts it off and
+joins the comparison at the small sizes, so it decides structure and colour; texture comes from the photo at its own
+resolution.
 """
 
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ def synthesize(
     Returns uint8 (H, W, 3), equal to rgb outside the hole. Where nothing known is left to copy, the guide is enlarged.
     """
     from effect.inpaint.patchmatch import RADIUS, rebuild, search
+    from effect.inpaint.seams import heal
 
     matches: NDArray[np.int32] | None = None
     for level, size in enumerate(pyramid(rgb.shape[1], rgb.shape[0])):
@@ -80,8 +82,8 @@ def synthesize(
             picture = rebuild(picture, missing, matches, costs, belief)
 
     if matches is None:
-        picture = resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC)
-    return fill(rgb, hole, picture)
+        return fill(rgb, hole, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC))
+    return heal(picture, hole, matches)
 
 
 def pyramid(width: int, height: int) -> list[tuple[int, int]]:

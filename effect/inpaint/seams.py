@@ -1,0 +1,119 @@
+"""Seams between patches, healed in the gradient domain (Perez et al., "Poisson Image Editing", SIGGRAPH 2003).
+
+Neighbouring pixels that come from different places of the photo meet in a small step. Each pixel's own place knows
+how it differs from its neighbours there; a correction that brings the steps down to those differences, and is zero
+on known pixels, is the solution of a Poisson equation, found coarse to fine.
+"""
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+STEP_LIMIT = 40  # levels of 255, over all channels; a larger step is an edge of the scene, not a seam
+SCREENING = (
+    2e-3  # pulls the correction to zero over some 20 pixels, so that one seam does not tint the whole hole
+)
+SWEEPS = 30  # of Gauss-Seidel at every size
+OVERRELAXATION = 1.6
+SMALLEST_PX = 8
+
+
+def heal(
+    picture: NDArray[np.uint8], missing: NDArray[np.bool_], matches: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    """Take the seams out of a rebuilt picture.
+
+    picture: uint8 (H, W, 3); missing: bool (H, W); matches: int32 (H, W, 2), row and column of the place that each
+    missing pixel is like. Returns uint8 (H, W, 3), equal to picture where nothing is missing.
+    """
+    correction = solve(divergence(picture, missing, matches), missing, SCREENING)
+    return np.clip(np.rint(picture + correction), 0, 255).astype(np.uint8)
+
+
+def solve(wanted: NDArray[np.float32], missing: NDArray[np.bool_], screening: float) -> NDArray[np.float32]:
+    """The function whose screened Laplacian is `wanted` on missing pixels and which is zero elsewhere.
+
+    wanted: float32 (H, W, 3); missing: bool (H, W); screening: per squared pixel. Returns float32 (H, W, 3).
+    """
+    height, width = missing.shape
+    correction = np.zeros_like(wanted)
+    if min(height, width) >= 2 * SMALLEST_PX:
+        half = (width // 2, height // 2)
+        coarse_wanted = 4 * cv2.resize(
+            wanted, half, interpolation=cv2.INTER_AREA
+        )  # second differences grow with h²
+        coarse_missing = cv2.resize(missing.astype(np.float32), half, interpolation=cv2.INTER_AREA) > 0.5
+        coarse = solve(coarse_wanted, coarse_missing, 4 * screening)
+        correction = resize(coarse, (width, height), cv2.INTER_LINEAR) * missing[..., None]
+    relax(correction, wanted, missing, screening)
+    return correction
+
+
+def resize(values: NDArray[np.float32], size: tuple[int, int], interpolation: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
+    """By how much each missing pixel's neighbours should differ more from it, summed: float32 (H, W, 3)."""
+    height, width = missing.shape
+    result = np.zeros((height, width, 3), np.float32)
+    for row in range(height):
+        for column in range(width):
+            for dy, dx in ((0, 1), (1, 0)):
+                y, x = row + dy, column + dx
+                if y >= height or x >= width or not (missing[row, column] or missing[y, x]):
+                    continue
+                error = step_error(picture, missing, matches, row, column, dy, dx)
+                if np.abs(error).sum() <= STEP_LIMIT:
+                    result[row, column] += error
+                    result[y, x] -= error
+    return result
+
+
+@njit(cache=True, nogil=True)
+def step_error(picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
+    """The step from a pixel to its neighbour (dy, dx) away as the places they come from have it, less the step here.
+
+    Where both are missing, the mean of the two places' opinions. Returns float32 (3,).
+    """
+    height, width = missing.shape
+    wanted = np.zeros(3, np.float32)
+    opinions = 0
+    for back_y, back_x in ((0, 0), (dy, dx)):
+        if missing[row + back_y, column + back_x]:
+            from_row = matches[row + back_y, column + back_x, 0] - back_y
+            from_column = matches[row + back_y, column + back_x, 1] - back_x
+            if 0 <= from_row < height - dy and 0 <= from_column < width - dx:
+                opinions += 1
+                for channel in range(3):
+                    wanted[channel] += picture[from_row + dy, from_column + dx, channel]
+                    wanted[channel] -= picture[from_row, from_column, channel]
+    if opinions == 0:
+        return wanted
+    for channel in range(3):
+        wanted[channel] = wanted[channel] / opinions + picture[row, column, channel]
+        wanted[channel] -= picture[row + dy, column + dx, channel]
+    return wanted
+
+
+@njit(cache=True, nogil=True)
+def relax(correction, wanted, missing, screening):  # type: ignore[no-untyped-def]
+    """Gauss-Seidel with overrelaxation, in place; the picture's border has no neighbour beyond it."""
+    height, width = missing.shape
+    for _ in range(SWEEPS):
+        for row in range(height):
+            for column in range(width):
+                if not missing[row, column]:
+                    continue
+                for channel in range(3):
+                    total, count = np.float32(0), screening
+                    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                        y, x = row + dy, column + dx
+                        if 0 <= y < height and 0 <= x < width:
+                            total += correction[y, x, channel]
+                            count += 1
+                    new = (total - wanted[row, column, channel]) / count
+                    old = correction[row, column, channel]
+                    correction[row, column, channel] = old + OVERRELAXATION * (new - old)
