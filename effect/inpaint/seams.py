@@ -40,9 +40,8 @@ def solve(wanted: NDArray[np.float32], missing: NDArray[np.bool_], screening: fl
     correction = np.zeros_like(wanted)
     if min(height, width) >= 2 * SMALLEST_PX:
         half = (width // 2, height // 2)
-        coarse_wanted = 4 * cv2.resize(
-            wanted, half, interpolation=cv2.INTER_AREA
-        )  # second differences grow with h²
+        # Second differences grow with the square of the distance between pixels.
+        coarse_wanted = np.multiply(resize(wanted, half, cv2.INTER_AREA), 4, dtype=np.float32)
         coarse_missing = cv2.resize(missing.astype(np.float32), half, interpolation=cv2.INTER_AREA) > 0.5
         coarse = solve(coarse_wanted, coarse_missing, 4 * screening)
         correction = resize(coarse, (width, height), cv2.INTER_LINEAR) * missing[..., None]
