@@ -33,10 +33,11 @@ class GatedInpainter:
         window = Window.around(hole)
         try:
             guide = self.paint(window, rgb, hole)
+            painted = synthesize(window.of(rgb), window.of(hole), guide)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
-        return window.paste(rgb, hole, synthesize(window.of(rgb), window.of(hole), guide))
+        return window.paste(rgb, hole, painted)
 
     def paint(self, window: Window, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
