@@ -66,7 +66,7 @@ def plant_anchors(
 
 def _person_factor(share: float) -> float:
     """Small people get smaller butterflies, so they still dissolve into many; close-ups get larger ones."""
-    return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.4, 1.2))
+    return float(np.clip(np.sqrt(share / USUAL_PERSON), 0.5, 1.2))
 
 
 def _local_size(person: NDArray[np.float32], usual_px: float) -> NDArray[np.float32]:
