@@ -12,14 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-COARSEST_SIDE_PX = (
-    24  # here a person is a few patches wide, and the network's picture is all there is to go by
-)
-GUIDE_SIDE_PX = (
-    60  # up to this size the network's picture has a say; beyond it is too blurred to compare with
-)
-GUIDE_WEIGHT = 1  # of the network's picture against the patch's own pixels
-HEIGHT_PENALTY = 200_000  # for a match a whole picture higher or lower: sky belongs above ground
+COARSEST_SIDE_PX = 24  # here a person is a few patches wide
+GUIDED_LEVELS = 3  # the smallest ones, where the network's picture has a say; beyond them it is too blurred to compare
+GUIDE_WEIGHT = 4  # of the network's picture against the patch's own pixels
+HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower, were it not capped: sky belongs above ground
 FEWEST_SOURCES = 200  # patches to choose from; with fewer, a level is skipped
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 SEED = 1  # the search is random: a fixed seed gives every photo one plate
@@ -33,11 +29,9 @@ class Effort:
     sweeps: int
 
 
-SMALL = Effort(rebuildings=8, sweeps=3)  # up to GUIDE_SIDE_PX: cheap, and what is decided here stays
+GUIDED = Effort(rebuildings=8, sweeps=3)  # small and cheap, and what is decided here stays
 MEDIUM = Effort(rebuildings=3, sweeps=2)
-LARGE = Effort(
-    rebuildings=1, sweeps=1
-)  # from LARGE_HOLE_PX on the matches of the level below are near enough
+LARGE = Effort(rebuildings=1, sweeps=1)  # the matches of the level below are near enough
 LARGE_HOLE_PX = 150_000
 
 
@@ -53,6 +47,7 @@ def synthesize(
     from effect.inpaint.seams import heal
 
     matches: NDArray[np.int32] | None = None
+    guided_left = GUIDED_LEVELS
     for level, size in enumerate(pyramid(rgb.shape[1], rgb.shape[0])):
         picture, missing = shrink(rgb, hole, size)
         guide_here = resize(guide, size, cv2.INTER_AREA)
@@ -71,15 +66,17 @@ def synthesize(
             matches = enlarge(matches, sources, level)
             picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), belief)
 
-        small = max(size) <= GUIDE_SIDE_PX
-        effort = SMALL if small else MEDIUM if missing.sum() < LARGE_HOLE_PX else LARGE
-        weights = (GUIDE_WEIGHT if small else 0, HEIGHT_PENALTY)
+        guided_left -= 1
+        guided = guided_left >= 0
+        effort = GUIDED if guided else MEDIUM if missing.sum() < LARGE_HOLE_PX else LARGE
+        weights = (GUIDE_WEIGHT if guided else 0, HEIGHT_PENALTY)
         for round_number in range(effort.rebuildings):
             seed = (SEED + level) * 64 + round_number
             costs = search(
                 picture, belief, guide_here, targets, sources, matches, weights, effort.sweeps, seed
             )
             picture = rebuild(picture, missing, matches, costs, belief)
+        matches = carry_to_border(matches, RADIUS)
 
     if matches is None:
         return fill(rgb, hole, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC))
@@ -126,6 +123,14 @@ def enlarge(coarser: NDArray[np.int32], sources: NDArray[np.bool_], level: int) 
     matches = np.clip(matches, 0, [height - 1, width - 1]).astype(np.int32)
     usable = sources[matches[..., 0], matches[..., 1]]
     return np.where(usable[..., None], matches, any_matches(sources, level))
+
+
+def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.int32]:
+    """The matches with those of the outermost pixels, no patch's centres, as far away as the nearest centre's."""
+    grid = pixel_grid(*matches.shape[:2])
+    rows, columns = (np.clip(np.arange(n), margin_px, n - margin_px - 1) for n in matches.shape[:2])
+    inner = np.ix_(rows, columns)
+    return matches[inner] + grid - grid[inner]
 
 
 def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
