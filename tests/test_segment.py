@@ -71,6 +71,19 @@ def test_a_closer_look_replaces_a_coarse_one():
     assert overlap(probability > 0.5, truth) > overlap(coarse > 0.5, truth) + 0.02
 
 
+def test_tiles_that_miss_the_context_of_a_body_do_not_remove_it():
+    truth = person_shape()
+
+    def look(rgb, both):
+        seen = rgb[..., 0].astype(np.float32) / 255
+        return seen if both else np.zeros_like(seen)
+
+    photo = np.repeat(truth[..., None].astype(np.uint8) * 255, 3, axis=2)
+    inside = cv2.erode(truth.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
+    assert inside.sum() > 100
+    assert (person_probability(photo, look)[inside] > 0.5).all()
+
+
 def test_large_photos_are_looked_at_in_a_bounded_size_and_answered_in_their_own():
     sides = []
 
@@ -130,6 +143,14 @@ def test_the_astronaut_is_found_with_her_helmet_and_without_the_flag(segmenter, 
     assert matte.alpha[HELMET[1], HELMET[0]] == 1
     assert matte.alpha[FLAG[1], FLAG[0]] == 0
     assert 0.35 < matte.alpha.mean() < 0.65
+
+
+def test_the_astronaut_is_found_alike_at_nearby_and_smaller_sizes(segmenter, astronaut):
+    shares = [
+        matte_of(cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA), segmenter).alpha.mean()
+        for side in (512, 511, 360)
+    ]
+    assert max(shares) < 1.15 * min(shares)
 
 
 def test_the_same_photo_twice_gives_the_same_answer(segmenter, astronaut):
