@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -86,6 +87,11 @@ def run_cli(capfd: pytest.CaptureFixture[str]):
 def command(*arguments: object) -> list[str]:
     """What a user types to run the command line."""
     return [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
+
+
+def heed_interrupts() -> None:
+    """For `preexec_fn`: a process started in the background inherits deaf ears for Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_process(*arguments: object, cwd: Path | None = None) -> Ran:

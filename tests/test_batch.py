@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from conftest import Pictures, command
+from conftest import Pictures, command, heed_interrupts
 from effect.video import is_complete_clip
 from pipelines.folder import clip_names, find_tasks
 
@@ -100,7 +100,7 @@ def test_ctrl_c_stops_the_workers_and_leaves_no_part(folder: Path, pictures: Pic
     output = pictures.folder / "clips"
     slow = ("--fps", "60", "--duration", "60", "--butterflies", "12", "--jobs", "2")
     line = command("batch", folder, "-o", output, *slow, *pictures.ready)
-    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     patience = time.monotonic() + 60
     while not list(output.rglob(".vanish-*.part")) and time.monotonic() < patience:
         time.sleep(0.02)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT, SMALL_CLIP, Pictures, Ran, command, decode
+from conftest import ROOT, SMALL_CLIP, Pictures, Ran, command, decode, heed_interrupts
 from effect.preset import load_preset, preset_names, preset_text
 
 HEAVY = (
@@ -198,7 +198,7 @@ def test_ctrl_c_leaves_nothing(pictures: Pictures) -> None:
     before = sorted(pictures.folder.iterdir())
     slow = ("--duration", "60", "--fps", "60", "--butterflies", "12")
     line = command("vanish", pictures.photo, "-o", pictures.folder / "a.mp4", *slow, *pictures.ready)
-    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     patience = time.monotonic() + 60
     while not list(pictures.folder.glob(".vanish-*.part")) and time.monotonic() < patience:
         time.sleep(0.02)
