@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
 
 from pipelines.batch import Outcome, failed, render_task
@@ -26,11 +27,26 @@ _worker: dict[str, tuple[Settings, Models]] = {}  # what one worker process keep
 def render_apart(tasks: Sequence[Task], settings: Settings, jobs: int, quiet: bool) -> Iterator[Outcome]:
     """Render the tasks in `jobs` processes; one that dies takes only the photos in work with it."""
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    os.environ.update({name: str(threads) for name in _THREAD_LIMITS})  # libraries read them when they load
     settings = replace(settings, encoder_threads=threads)
     waiting = list(tasks)
-    while waiting:
-        yield from _run_pool(waiting, settings, jobs, threads, quiet)
+    with _limited(threads):
+        while waiting:
+            yield from _run_pool(waiting, settings, jobs, threads, quiet)
+
+
+@contextmanager
+def _limited(threads: int) -> Iterator[None]:
+    """Limits that the workers' libraries read when they load; this process keeps its own, numba insists on that."""
+    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+    os.environ.update({name: str(threads) for name in _THREAD_LIMITS})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _run_pool(

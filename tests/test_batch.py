@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from conftest import Pictures, command, heed_interrupts
+from conftest import SMALL_CLIP, Pictures, command, heed_interrupts
 from effect.video import is_complete_clip
 from pipelines.folder import clip_names, find_tasks
 
@@ -150,3 +150,9 @@ def test_clip_names_do_not_collide(photos: list[str], clips: list[str]) -> None:
     assert len(set(named.values())) == len(photos)
     if len(photos) < 3:
         assert [named[photo] for photo in photos] == clips
+
+
+def test_a_batch_leaves_the_environment_as_it_was(folder: Path, pictures: Pictures, run_cli) -> None:
+    before = dict(os.environ)
+    run_cli("batch", folder, "-o", pictures.folder / "clips", "--jobs", "2", *SMALL_CLIP, *pictures.ready)
+    assert dict(os.environ) == before

@@ -13,9 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 COARSEST_SIDE_PX = 24  # here a person is a few patches wide
-GUIDED_LEVELS = 3  # the smallest ones, where the network's picture has a say; beyond them it is too blurred to compare
+GUIDED_LEVELS = (
+    3  # the smallest ones, where the network's picture has a say; beyond them it is too blurred to compare
+)
 GUIDE_WEIGHT = 4  # of the network's picture against the patch's own pixels
-HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower, were it not capped: sky belongs above ground
+GUIDE_BLUR_PX = 1  # painted pixels are softer than known ones: blur makes them alike before they are compared
+HEIGHT_PENALTY = (
+    400_000  # for a match a whole picture higher or lower, were it not capped: sky belongs above ground
+)
 FEWEST_SOURCES = 200  # patches to choose from; with fewer, a level is skipped
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 SEED = 1  # the search is random: a fixed seed gives every photo one plate
@@ -51,6 +56,7 @@ def synthesize(
     for level, size in enumerate(pyramid(rgb.shape[1], rgb.shape[0])):
         picture, missing = shrink(rgb, hole, size)
         guide_here = resize(guide, size, cv2.INTER_AREA)
+        soft_guide = np.asarray(cv2.GaussianBlur(guide_here, (0, 0), GUIDE_BLUR_PX), np.uint8)
         inside = np.zeros_like(missing)
         inside[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
         touched = cv2.dilate(missing.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8)) > 0
@@ -73,7 +79,7 @@ def synthesize(
         for round_number in range(effort.rebuildings):
             seed = (SEED + level) * 64 + round_number
             costs = search(
-                picture, belief, guide_here, targets, sources, matches, weights, effort.sweeps, seed
+                picture, belief, soft_guide, targets, sources, matches, weights, effort.sweeps, seed
             )
             picture = rebuild(picture, missing, matches, costs, belief)
         matches = carry_to_border(matches, RADIUS)
