@@ -32,5 +32,5 @@ check: $(VENV)/developer.stamp  ## lint and types
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy cli.py effect pipelines
 
-bench: $(VENV)/developer.stamp  ## measure; PERSONS=FOLDER (NAME_img.jpg + NAME_mask.png) adds segmentation
-	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),assets/demo)
+bench: $(VENV)/developer.stamp  ## how well people are found: PERSONS=FOLDER of NAME_img.jpg and NAME_mask.png
+	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),$(error name photos with masks: make bench PERSONS=FOLDER))
