@@ -8,7 +8,6 @@ from numba import njit
 
 RADIUS = 3  # pixels: patches are 7 x 7
 OVERLAP = 1  # pixels: a pixel is rebuilt from the 3 x 3 patches around it; more of them blur
-FAR = 4  # a quarter of the picture's height and more are all equally far
 GUIDE_STEP = 3  # the soft guide is compared at every third pixel of a patch
 GUIDE_SHARE = 5  # 49 pixels of a patch to 9 of its guide, rounded
 RELIABLE = 8000.0  # costs far below this count as equally good
@@ -31,8 +30,7 @@ def distance(picture, belief, guide, weights, row, column, other_row, other_colu
                     )
                     total += d * d
         total *= GUIDE_SHARE * guide_weight
-    height = picture.shape[0]
-    total += height_penalty * min(abs(row - other_row), height // FAR) // height
+    total += height_penalty * abs(row - other_row) // picture.shape[0]
     for dy in range(-RADIUS, RADIUS + 1):
         if total >= limit:
             return limit
