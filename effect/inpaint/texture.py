@@ -13,14 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 COARSEST_SIDE_PX = 24  # here a person is a few patches wide
-GUIDED_LEVELS = (
-    3  # the smallest ones, where the network's picture has a say; beyond them it is too blurred to compare
-)
+GUIDED_LEVELS = 3  # the smallest ones, where the network's picture has a say; it is too blurred beyond
 GUIDE_WEIGHT = 2  # of the network's picture against the patch's own pixels
 GUIDE_BLUR_PX = 1  # painted pixels are softer than known ones: blur makes them alike before they are compared
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
-    400_000  # for a match a whole picture higher or lower, were it not capped: sky belongs above ground
-)
 FEWEST_SOURCES = 200  # patches to choose from; with fewer, a level is skipped
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 SEED = 1  # the search is random: a fixed seed gives every photo one plate
