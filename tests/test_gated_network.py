@@ -1,15 +1,12 @@
 """The gated generator: its size, its attention against a slow definition, gradients, what it may look at, its file."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
-from effect.inpaint.nets.gated import GatedConfig, GatedGenerator, contextual_attention, load_generator
+from effect.inpaint.nets.gated import GatedConfig, GatedConv, GatedGenerator, contextual_attention
 
 SMALL = GatedConfig(channels=8)
 
@@ -154,21 +151,41 @@ def test_a_picture_paints_the_same_alone_and_in_a_batch():
     assert torch.allclose(together[:1], alone, atol=1e-5)
 
 
-def test_a_saved_generator_paints_the_same_again(tmp_path: Path):
-    generator, (rgb, hole) = small_generator(), scene()
-    path = tmp_path / "network.safetensors"
-    save_file(generator.state_dict(), path, {"channels": "8"})
-    loaded = load_generator(path)
-    assert loaded.config == SMALL and not loaded.training
+@pytest.mark.parametrize("gate, parameters", [("full", 4.05e6), ("one", 2.05e6), ("separable", 2.28e6)])
+def test_lighter_gates_take_fewer_weights(gate, parameters):
+    generator = GatedGenerator(GatedConfig(gate=gate))
+    assert sum(weight.numel() for weight in generator.parameters()) == pytest.approx(parameters, abs=0.01e6)
+
+
+def test_one_gate_is_shared_by_all_features_and_separable_gates_are_not():
+    """The gated output divided by the features alone is the gate."""
+    x = torch.randn(2, 6, 9, 7, generator=torch.Generator().manual_seed(4))
+    for gate, maps in (("one", 1), ("separable", 5), ("full", 5)):
+        torch.manual_seed(6)
+        layer = GatedConv(6, 10, gate=gate)
+        with torch.inference_mode():
+            opened = layer(x) / torch.nn.functional.elu(layer.conv(x)[:, :5])
+        assert opened.shape == (2, 5, 9, 7) and opened.min() > 0 and opened.max() < 1
+        different = (opened - opened[:, :1]).abs().amax(dim=(0, 2, 3)) > 1e-3
+        assert different.sum() == maps - 1
+
+
+@pytest.mark.parametrize("gate", ["full", "one", "separable"])
+def test_a_sketch_counts_only_inside_the_hole(gate):
+    torch.manual_seed(7)
+    generator, (rgb, hole) = GatedGenerator(GatedConfig(channels=8, gate=gate, sketch=True)).eval(), scene()
+    strokes = torch.zeros_like(hole)
+    strokes[:, :, 50, :] = 1
     with torch.inference_mode():
-        for wanted, got in zip(generator(rgb, hole), loaded(rgb, hole), strict=True):
-            assert torch.allclose(wanted, got, atol=1e-5)
+        without = generator(rgb, hole)[1]
+        outside = generator(rgb, hole, strokes * (1 - hole))[1]
+        with_sketch = generator(rgb, hole, strokes)[1]
+        inside_only = generator(rgb, hole, strokes * hole)[1]
+    assert torch.equal(without, outside) and torch.equal(with_sketch, inside_only)
+    assert not torch.equal(with_sketch, without)
 
 
-def test_half_precision_files_are_computed_in_full(tmp_path: Path):
-    generator = small_generator()
-    path = tmp_path / "half.safetensors"
-    save_file({name: value.half() for name, value in generator.state_dict().items()}, path, {"channels": "8"})
-    for name, value in load_generator(path).state_dict().items():
-        assert value.dtype == torch.float32
-        assert torch.allclose(value, generator.state_dict()[name], atol=1e-3), name
+def test_a_network_without_sketch_ignores_guidance():
+    generator, (rgb, hole) = small_generator(), scene()
+    with torch.inference_mode():
+        assert torch.equal(generator(rgb, hole)[1], generator(rgb, hole, torch.ones_like(hole))[1])

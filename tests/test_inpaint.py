@@ -173,7 +173,7 @@ def test_a_network_that_cannot_be_loaded_gives_way_to_telea(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ):
     notices: list[str] = []
-    monkeypatch.setattr("effect.inpaint.nets.gated.load_generator", failing(error))
+    monkeypatch.setattr("effect.inpaint.nets.load_generator", failing(error))
     assert open_inpainter("gated", notices.append).name == "telea"
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
 

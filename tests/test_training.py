@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torchvision.models import vgg16
 
 from effect.errors import UserError
-from effect.inpaint.nets.gated import GatedConfig, load_generator
+from effect.inpaint.nets import load_generator
+from effect.inpaint.nets.gated import GatedConfig
 from pipelines.train import loop, losses
 from pipelines.train.data import DataConfig, Scenes, read_pictures
 from pipelines.train.discriminator import SNPatchGAN

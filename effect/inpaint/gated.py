@@ -21,7 +21,7 @@ class GatedInpainter:
 
     def __init__(self, notice: Callable[[str], None]):
         """Raises UserError for missing or damaged weights, ImportError when torch cannot be loaded."""
-        from effect.inpaint.nets.gated import load_generator
+        from effect.inpaint.nets import load_generator
 
         self._notice = notice
         self._generator = load_generator(checked_weights(WEIGHTS))
@@ -43,12 +43,10 @@ class GatedInpainter:
         """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
         import torch
 
-        from effect.inpaint.nets.gated import STRIDE
-
-        small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=STRIDE)
+        small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=self._generator.stride)
         picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
         mask = torch.from_numpy(missing)[None, None].float()
         with torch.inference_mode():
-            _, refined = self._generator(picture, mask)
+            refined = self._generator(picture, mask)[-1]
         painted = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
         return np.where(missing[..., None], painted, small)

@@ -4,40 +4,73 @@ A coarse network paints structure; a refinement network repaints it with one bra
 one of contextual attention (Yu et al., "Generative Image Inpainting with Contextual Attention", CVPR 2018).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor, nn
 
-# Height and width in pixels must be multiples: two halvings, then attention at half the feature size.
-STRIDE = 8
+from effect.errors import UserError
+from effect.inpaint.nets.generator import Generator
+
 DILATIONS = (2, 4, 8, 16)
+GATES = ("full", "one", "separable")
+Conv = Callable[..., nn.Module]  # GatedConv with its kind of gate chosen
 
 
 @dataclass(frozen=True)
 class GatedConfig:
-    """channels: width of the first convolution before the split into features and gates (48 in the paper)."""
+    """channels: width of the first convolution before the split into features and gates (48 in the paper).
+
+    gate: "full", a gate for every feature from a convolution like the features' own (the paper); or the lighter kinds
+    of Yi et al., "Contextual Residual Aggregation for Ultra High-Resolution Image Inpainting", CVPR 2020, section 3.2:
+    "one", a single map that gates all features, and "separable", depthwise and then pointwise convolution.
+    sketch: take guidance, sparse strokes inside the hole (ICCV 2019, section 3.4); without it guidance is ignored.
+    """
 
     channels: int = 48
     softmax_scale: float = 10.0  # sharpness of the attention (CVPR 2018, section 4.1)
+    gate: str = "full"
+    sketch: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels < 4 or self.channels % 4:
+            raise UserError(f"channels must be a multiple of 4, not {self.channels}")
+        if self.gate not in GATES:
+            raise UserError(f"gate must be one of {', '.join(GATES)}, not '{self.gate}'")
 
 
 class GatedConv(nn.Module):
-    """ELU(features) x sigmoid(gates), both from one convolution (ICCV 2019, section 3.1).
+    """ELU(features) x sigmoid(gates), by default both from one convolution (ICCV 2019, section 3.1).
 
-    `channels` counts features and gates together, so the output has channels / 2.
+    `channels` counts features and full gates together: whatever the kind of gate, the output has channels / 2.
     """
 
-    def __init__(self, inputs: int, channels: int, kernel: int = 3, stride: int = 1, dilation: int = 1):
+    def __init__(
+        self,
+        inputs: int,
+        channels: int,
+        kernel: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        gate: str = "full",
+    ):
         super().__init__()
-        padding = dilation * (kernel - 1) // 2
-        self.conv = nn.Conv2d(inputs, channels, kernel, stride, padding, dilation)
+        self.features = channels // 2
+        outputs = self.features + {"full": self.features, "one": 1, "separable": 0}[gate]
+        place = (kernel, stride, dilation * (kernel - 1) // 2, dilation)
+        self.conv = nn.Conv2d(inputs, outputs, *place)
+        self.gate = None
+        if gate == "separable":
+            depthwise = nn.Conv2d(inputs, inputs, *place, groups=inputs)
+            self.gate = nn.Sequential(depthwise, nn.Conv2d(inputs, self.features, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        both = self.conv(x).chunk(2, dim=1)
+        if self.gate is not None:
+            return F.elu(self.conv(x)) * torch.sigmoid(self.gate(x))
+        both = self.conv(x).tensor_split([self.features], dim=1)
         # Strided halves cost the CPU six times as much in ELU and sigmoid as the copy does.
         features, gates = (half.contiguous(memory_format=torch.channels_last) for half in both)
         return F.elu(features) * torch.sigmoid(gates)
@@ -48,38 +81,38 @@ class Upsample(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def encoder(inputs: int, widths: tuple[int, int, int, int, int]) -> list[nn.Module]:
+def encoder(conv: Conv, inputs: int, widths: tuple[int, int, int, int, int]) -> list[nn.Module]:
     """Five gated convolutions to a quarter of the resolution; the last has widths[4] / 2 channels."""
     a, b, c, d, e = widths
     return [
-        GatedConv(inputs, a, kernel=5),
-        GatedConv(a // 2, b, stride=2),
-        GatedConv(b // 2, c),
-        GatedConv(c // 2, d, stride=2),
-        GatedConv(d // 2, e),
-        GatedConv(e // 2, e),
+        conv(inputs, a, kernel=5),
+        conv(a // 2, b, stride=2),
+        conv(b // 2, c),
+        conv(c // 2, d, stride=2),
+        conv(d // 2, e),
+        conv(e // 2, e),
     ]
 
 
-def decoder(inputs: int, channels: int) -> list[nn.Module]:
+def decoder(conv: Conv, inputs: int, channels: int) -> list[nn.Module]:
     """From a quarter of the resolution back to RGB in -1..1."""
     c = channels
     return [
-        GatedConv(inputs, 4 * c),
-        GatedConv(2 * c, 4 * c),
+        conv(inputs, 4 * c),
+        conv(2 * c, 4 * c),
         Upsample(),
-        GatedConv(2 * c, 2 * c),
-        GatedConv(c, 2 * c),
+        conv(2 * c, 2 * c),
+        conv(c, 2 * c),
         Upsample(),
-        GatedConv(c, c),
-        GatedConv(c // 2, c // 2),
+        conv(c, c),
+        conv(c // 2, c // 2),
         nn.Conv2d(c // 4, 3, 3, padding=1),
         nn.Tanh(),
     ]
 
 
-def dilated(channels: int) -> list[nn.Module]:
-    return [GatedConv(channels // 2, channels, dilation=dilation) for dilation in DILATIONS]
+def dilated(conv: Conv, channels: int) -> list[nn.Module]:
+    return [conv(channels // 2, channels, dilation=dilation) for dilation in DILATIONS]
 
 
 def contextual_attention(features: Tensor, hole: Tensor, softmax_scale: float) -> Tensor:
@@ -126,38 +159,38 @@ def diagonal_sum(scores: Tensor) -> Tensor:
     return total
 
 
-class GatedGenerator(nn.Module):
+class GatedGenerator(Generator):
     """Coarse and refinement networks of ICCV 2019, figure 3; 4.05 M parameters at 48 channels."""
+
+    stride = 8  # two halvings, then attention at half the feature size
 
     def __init__(self, config: GatedConfig = GatedConfig()):
         super().__init__()
         self.config = config
-        c = config.channels
+        c, inputs = config.channels, 5 if config.sketch else 4
+        conv = partial(GatedConv, gate=config.gate)
         self.coarse = nn.Sequential(
-            *encoder(4, (c, 2 * c, 2 * c, 4 * c, 4 * c)), *dilated(4 * c), *decoder(2 * c, c)
+            *encoder(conv, inputs, (c, 2 * c, 2 * c, 4 * c, 4 * c)),
+            *dilated(conv, 4 * c),
+            *decoder(conv, 2 * c, c),
         )
-        self.dilated_branch = nn.Sequential(*encoder(4, (c, c, 2 * c, 2 * c, 4 * c)), *dilated(4 * c))
-        self.attention_encoder = nn.Sequential(*encoder(4, (c, c, 2 * c, 4 * c, 4 * c)))
-        self.attention_decoder = nn.Sequential(GatedConv(2 * c, 4 * c), GatedConv(2 * c, 4 * c))
-        self.refine_decoder = nn.Sequential(*decoder(4 * c, c))
+        self.dilated_branch = nn.Sequential(
+            *encoder(conv, inputs, (c, c, 2 * c, 2 * c, 4 * c)), *dilated(conv, 4 * c)
+        )
+        self.attention_encoder = nn.Sequential(*encoder(conv, inputs, (c, c, 2 * c, 4 * c, 4 * c)))
+        self.attention_decoder = nn.Sequential(conv(2 * c, 4 * c), conv(2 * c, 4 * c))
+        self.refine_decoder = nn.Sequential(*decoder(conv, 4 * c, c))
 
-    def forward(self, rgb: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
-        """rgb: (B, 3, H, W) in -1..1; hole: (B, 1, H, W), 1 = missing; H, W multiples of STRIDE.
-
-        Returns coarse and refined, both (B, 3, H, W) in -1..1 over the whole picture: the caller keeps known pixels.
-        """
-        coarse = self.coarse(torch.cat([rgb * (1 - hole), hole], dim=1))
-        filled = torch.cat([rgb * (1 - hole) + coarse * hole, hole], dim=1)
+    def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `Generator.forward`. Returns coarse and refined. Guidance is the sketch; only what lies in the hole
+        counts."""
+        said = [hole]
+        if self.config.sketch:
+            said.append(torch.zeros_like(hole) if guidance is None else guidance * hole)
+        known = rgb * (1 - hole)
+        coarse = self.coarse(torch.cat([known, *said], dim=1))
+        filled = torch.cat([known + coarse * hole, *said], dim=1)
         attended = self.attention_encoder(filled)
         attended = contextual_attention(attended, F.max_pool2d(hole, 4), self.config.softmax_scale)
         branches = torch.cat([self.dilated_branch(filled), self.attention_decoder(attended)], dim=1)
         return coarse, self.refine_decoder(branches)
-
-
-def load_generator(weights: Path) -> GatedGenerator:
-    """The generator of a safetensors file, whose metadata carries its configuration; float32, for inference."""
-    with safe_open(weights, "pt") as stored:
-        generator = GatedGenerator(GatedConfig(channels=int(stored.metadata()["channels"])))
-        names = stored.keys()  # not a dict: it cannot be iterated itself
-        generator.load_state_dict({name: stored.get_tensor(name).float() for name in names})
-    return generator.to(memory_format=torch.channels_last).eval()

@@ -1,0 +1,25 @@
+"""What every generator has in common, so that training, measuring and restoring need not tell them apart."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """A network that paints the missing part of a picture.
+
+    config: the frozen dataclass it was built from; its fields are all int, float, bool, str or tuples of those.
+    stride: height and width in pixels must be multiples of it.
+    """
+
+    config: Any
+    stride: int
+
+    def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, ...]:
+        """rgb: (B, 3, H, W) in -1..1; hole: (B, 1, H, W), 1 = missing; guidance: (B, 1, H, W), 0 or 1.
+
+        Returns the painted pictures, the first guess first and the result last, each (B, 3, H, W) in -1..1 over the
+        whole picture: the caller keeps known pixels. What `rgb` holds inside the hole has no influence. Each network
+        says what guidance means to it; the others ignore it, and None means that there is none.
+        """
+        raise NotImplementedError
