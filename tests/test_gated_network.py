@@ -26,14 +26,14 @@ def scene(size_px: int = 64, pictures: int = 1, seed: int = 2) -> tuple[torch.Te
 
 
 def test_the_paper_s_width_has_four_million_parameters_and_25_billion_products():
-    generator = GatedGenerator(GatedConfig(channels=48))
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        generator(torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+    with torch.device("meta"):  # counted without computing
+        generator = GatedGenerator(GatedConfig(channels=48))
+        with FlopCounterMode(display=False) as counter:
+            generator(torch.zeros(1, 3, 256, 256), torch.zeros(1, 1, 256, 256))
     assert sum(weight.numel() for weight in generator.parameters()) == pytest.approx(4.05e6, abs=0.01e6)
-    # The convolutions alone, two operations a product, at 256 x 256: 16 times what 64 x 64 takes. The attention's
-    # matrix products are not in it; they grow with the square of the area.
+    # The convolutions alone, two operations a product. The attention's matrix products are not in it.
     convolutions = counter.get_flop_counts()["Global"][torch.ops.aten.convolution]
-    assert 16 * convolutions / 2 == pytest.approx(25.2e9, rel=0.01)
+    assert convolutions / 2 == pytest.approx(25.28e9, abs=0.01e9)
 
 
 def slow_attention(features: NDArray, hole: NDArray, sharpness: float) -> NDArray:

@@ -15,6 +15,10 @@ TINY: dict[str, tuple[str, dict[str, object]]] = {  # case: network and settings
     "gated, one gate": ("gated", {"channels": 8, "gate": "one"}),
     "gated, separable gates": ("gated", {"channels": 8, "gate": "separable"}),
     "gated, sketch": ("gated", {"channels": 8, "sketch": True, "softmax_scale": 5}),
+    "partial": ("partial", {"channels": 4, "depth": 4}),
+    "lbam": ("lbam", {"channels": 4, "depth": 4}),
+    "edges": ("edges", {"channels": 4, "blocks": 2}),
+    "edgeconnect": ("edgeconnect", {"channels": 4, "blocks": 2}),
 }
 SIDE_PX = 64
 
@@ -60,6 +64,7 @@ def test_gradients_reach_every_weight(case):
     ).backward()
     trained = {name: w for name, w in generator.named_parameters() if not frozen(case, name)}
     assert [name for name, w in trained.items() if w.grad is None or not w.grad.any()] == []
+    assert all(torch.isfinite(w.grad).all() for w in trained.values())
     assert all(w.grad is None for name, w in generator.named_parameters() if frozen(case, name))
 
 

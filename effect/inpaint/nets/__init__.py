@@ -11,11 +11,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from effect.errors import UserError
+from effect.inpaint.nets.edgeconnect import EdgeConnectConfig, EdgeConnectGenerator, EdgeGenerator
 from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
 from effect.inpaint.nets.generator import Generator
+from effect.inpaint.nets.lbam import LBAMConfig, LBAMGenerator
+from effect.inpaint.nets.partial import PartialConfig, PartialGenerator
 
 NETWORKS: dict[str, tuple[Any, type[Generator]]] = {  # name: configuration and network
     "gated": (GatedConfig, GatedGenerator),
+    "partial": (PartialConfig, PartialGenerator),
+    "lbam": (LBAMConfig, LBAMGenerator),
+    "edges": (EdgeConnectConfig, EdgeGenerator),
+    "edgeconnect": (EdgeConnectConfig, EdgeConnectGenerator),
 }
 
 

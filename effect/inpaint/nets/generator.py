@@ -10,6 +10,8 @@ class Generator(nn.Module):
 
     config: the frozen dataclass it was built from; its fields are all int, float, bool, str or tuples of those.
     stride: height and width in pixels must be multiples of it.
+    Buffers (running means, singular vectors) are part of the result: an average of weights must take them over.
+    Weights that a network keeps frozen have requires_grad off.
     """
 
     config: Any
