@@ -17,6 +17,7 @@ from effect.errors import UserError
 if TYPE_CHECKING:
     from pipelines.models import Models
     from pipelines.settings import Settings
+    from pipelines.train.job import Files
     from pipelines.watch import Watch
 
 SUCCESS, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -104,6 +105,22 @@ def _presets(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def _train(options: argparse.Namespace) -> int:
+    from pipelines.train.job import train_recipe, with_overrides
+
+    recipe = with_overrides(options.recipe, options.overrides, options.steps)
+    tell = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
+    run = options.run_folder, _files(options), tell, options.resume, options.start, options.edge_weights
+    train_recipe(recipe, *run)
+    return SUCCESS
+
+
+def _files(options: argparse.Namespace) -> Files:
+    from pipelines.train.job import Files
+
+    return Files(options.photos, options.masks, options.persons, options.held_out, options.vgg)
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     """The options as settings; one that was not given keeps the default that Settings states."""
     from pipelines.settings import Settings, parse_size
@@ -152,7 +169,38 @@ def _parser() -> argparse.ArgumentParser:
     presets = verbs.add_parser("presets", help="list the presets, or print one", allow_abbrev=False)
     presets.add_argument("name", nargs="?", metavar="NAME", help="print this preset, to start your own from")
     presets.set_defaults(run=_presets)
+    _add_lab_verbs(verbs)
     return parser
+
+
+def _add_lab_verbs(verbs: Any) -> None:
+    train = verbs.add_parser("train", help="train an inpainting network", allow_abbrev=False)
+    train.set_defaults(run=_train)
+    train.add_argument("recipe", type=Path, metavar="RECIPE", help="a name such as gated, or a TOML file")
+    train.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="FOLDER")
+    train.add_argument("--resume", action="store_true", help="go on with the run that the folder holds")
+    train.add_argument("--steps", type=int, metavar="N", help="stop at this step, not at the recipe's")
+    train.add_argument("--start", type=Path, metavar="FILE", help="weights or checkpoint to begin with")
+    train.add_argument("--edges", dest="edge_weights", type=Path, metavar="FILE", help="for edgeconnect")
+    _add_lab_options(train)
+
+
+def _add_lab_options(verb: argparse.ArgumentParser) -> None:
+    places: dict[str, Any] = dict(type=Path, nargs="+", default=[], metavar="FOLDER|TAR")
+    verb.add_argument("--photos", **places, help="pictures without people")
+    verb.add_argument("--masks", **places, help="silhouettes of people, white = person")
+    verb.add_argument("--persons", **places, help="cut-out people (RGBA), for the boundary attack")
+    verb.add_argument("--held-out", **places, help="photos to score on at every checkpoint")
+    verb.add_argument("--vgg", type=Path, metavar="FILE", help="VGG16's weights, or the word torchvision")
+    verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    verb.add_argument(
+        "--set",
+        dest="overrides",
+        action=_KeyValue,
+        default={},
+        metavar="SECTION.KEY=VALUE",
+        help="of a recipe (repeatable)",
+    )
 
 
 def _add_verb(verbs: Any, name: str, purpose: str, **defaults: object) -> argparse.ArgumentParser:

@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from effect.errors import UserError
 from pipelines.train import masks
 from pipelines.train.data import DataConfig, FromIndex, Scenes, read_pictures
+from pipelines.train.edges import canny, sketch
 
 SIZE = 64
 
@@ -43,7 +45,7 @@ def red_person() -> bytes:
     return encoded(np.where(shape[..., None], (255, 0, 0, 255), (0, 0, 0, 0)).astype(np.uint8))
 
 
-def scenes(seed: int = 1, **options: float | int) -> Scenes:
+def scenes(seed: int = 1, **options: float | int | str) -> Scenes:
     config = DataConfig(size_px=SIZE, workers=0, **options)  # type: ignore[arg-type]  # names and types as declared
     return Scenes(
         [photo(1), photo(2, 70, 64)], [encoded(s) for s in SILHOUETTES], [red_person()], config, seed
@@ -142,7 +144,8 @@ def test_pictures_of_folders_and_tars_are_read_in_one_order(tmp_path: Path):
 
 def test_an_example_is_input_hole_and_truth():
     for index in range(8):
-        picture, hole, truth = scenes(attack_share=0.5)[index]
+        picture, hole, truth, guidance, edges = scenes(attack_share=0.5)[index]
+        assert not guidance.any() and not edges.any()  # not asked for
         assert picture.shape == truth.shape == (3, SIZE, SIZE) and hole.shape == (1, SIZE, SIZE)
         assert truth.min() >= -1 and truth.max() <= 1 and truth.std() > 0.1
         assert set(hole.unique().tolist()) == {0.0, 1.0}
@@ -171,7 +174,7 @@ def test_an_attacked_input_differs_only_where_the_person_is():
     """The person is plain red and the photos have no red: whatever differs must have turned red."""
     data = scenes(attack_share=1.0)
     for index in range(12):
-        picture, hole, truth = data[index]
+        picture, hole, truth = data[index][:3]
         changed = (picture != truth).any(dim=0)
         assert 0.01 < changed.float().mean() < 0.7
         red = (picture[0] + 1) / 2
@@ -191,7 +194,7 @@ def test_an_unbitten_hole_hides_the_person_and_a_bitten_one_leaves_strips():
     seen = [
         sum(
             int(((picture[0] > 0) & (hole[0] == 0)).sum())
-            for picture, hole, _ in map(data.__getitem__, range(8))
+            for picture, hole, *_ in map(data.__getitem__, range(8))
         )
         for data in (whole, bitten)
     ]
@@ -211,3 +214,98 @@ def test_shares_choose_the_kind_of_hole():
 )
 def test_numbers_go_on_from_where_a_run_was_cut(first: int, step: int, wanted: list[int]):
     assert [index for index, _ in zip(FromIndex(first, step), range(4), strict=False)] == wanted
+
+
+def test_without_cut_out_people_other_photos_in_the_shape_of_silhouettes_are_pasted():
+    config = DataConfig(size_px=SIZE, workers=0, attack_share=1.0)
+    data = Scenes([photo(1), photo(2)], [encoded(s) for s in SILHOUETTES], [], config, seed=1)
+    for index in range(6):
+        picture, _, truth = data[index][:3]
+        assert 0.01 < (picture != truth).any(dim=0).float().mean() < 0.7
+        assert (picture[0] == -1).all()  # neither photo has any red
+
+
+def test_a_cut_out_that_shows_nobody_is_an_error():
+    empty = encoded(np.zeros((50, 30, 4), np.uint8))
+    config = DataConfig(size_px=SIZE, workers=0, attack_share=1.0)
+    with pytest.raises(UserError, match="nearly empty"):
+        Scenes([photo(1)], [], [empty], config, seed=1)[0]
+
+
+def test_places_without_pictures_are_named(tmp_path: Path):
+    (tmp_path / "text.tar").write_text("no tar")
+    for place in (tmp_path, tmp_path / "text.tar", tmp_path / "missing"):
+        with pytest.raises(UserError, match=place.name):
+            read_pictures([place])
+    (tmp_path / "broken.png").write_bytes(photo(1)[:200])
+    with pytest.raises(UserError, match="cannot be read"):
+        Scenes(read_pictures([tmp_path]), [], [], DataConfig(size_px=SIZE, person_share=0), seed=1)[0]
+
+
+# --- guidance
+
+
+def steps(size: int = SIZE) -> NDArray[np.uint8]:
+    """A dark square on a bright wall."""
+    rgb = np.full((size, size, 3), 220, np.uint8)
+    rgb[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = 40
+    return rgb
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_canny_finds_the_contour_of_a_square_and_nothing_else(size: int):
+    edges = canny(steps(size))
+    rows, columns = np.nonzero(edges)
+    first, last = size // 4, 3 * size // 4
+    reach = np.minimum(
+        np.minimum(abs(rows - first), abs(rows - last)), np.minimum(abs(columns - first), abs(columns - last))
+    )
+    assert reach.max() <= size // 64 + 1  # the smoothing rounds corners
+    assert 0.8 * 4 * size / 2 < edges.sum() < 1.3 * 4 * size / 2
+    assert not canny(np.full((size, size, 3), 99, np.uint8)).any()
+
+
+def test_a_hole_makes_no_edge_and_hides_what_it_covers():
+    """Whatever the hole holds: the known edges stay the same, and a plain wall has none."""
+    known = np.ones((SIZE, SIZE), bool)
+    known[20:50, 10:40] = False
+    wall = np.full((SIZE, SIZE, 3), 180, np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, wall.shape, np.uint8)
+    assert not canny(np.where(known[..., None], wall, noise), known).any()
+    one, other = (canny(np.where(known[..., None], steps(), hidden), known) for hidden in (wall, noise))
+    np.testing.assert_array_equal(one, other)
+    assert one.any() and not (one & ~known).any()
+    whole = canny(steps())
+    far = np.zeros_like(known)
+    far[:, 44:] = True  # beyond the reach of the smoothing
+    np.testing.assert_array_equal(one & far, whole & far)
+
+
+def test_a_sketch_is_whole_strokes_of_the_hole_or_nothing():
+    edges = np.zeros((SIZE, SIZE), bool)
+    for row in range(4, 60, 6):
+        edges[row, 5:59] = True
+    edges[62, 30:32] = True  # too short to be drawn
+    hole = np.zeros_like(edges)
+    hole[:, 20:50] = True
+    sketches = np.array([sketch(edges, hole, np.random.default_rng(seed)) for seed in range(60)])
+    strokes = sketches.sum(axis=(1, 2))
+    assert (strokes % 30 == 0).all() and not (sketches & ~(edges & hole)).any()
+    assert 8 < (strokes == 0).sum() < 40 and strokes.max() >= 6 * 30
+
+
+@pytest.mark.parametrize("guidance", ["known", "sketch"])
+def test_guidance_says_only_what_it_may(guidance: str):
+    data = scenes(guidance=guidance, attack_share=0.5)
+    told = 0.0
+    for index in range(12):
+        _, hole, truth, hint, edges = data[index]
+        assert hint.shape == edges.shape == (1, SIZE, SIZE)
+        assert set(hint.unique().tolist()) <= {0.0, 1.0} and edges.any()
+        assert not (hint * (hole if guidance == "known" else 1 - hole)).any()
+        if guidance == "sketch":
+            assert (edges[hint > 0] == 1).all()
+        told += float(hint.sum())
+        rgb = ((truth.permute(1, 2, 0).numpy() + 1) * 127.5).round().astype(np.uint8)
+        np.testing.assert_array_equal(edges[0].numpy() > 0, canny(rgb))
+    assert told > 0

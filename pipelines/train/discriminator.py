@@ -9,18 +9,25 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class SNPatchGAN(nn.Module):
-    """Six 5x5 convolutions of stride 2, spectrally normalised; every element of the last map is a score."""
+    """Six 5x5 convolutions of stride 2, spectrally normalised; every element of the last map is a score.
 
-    def __init__(self, channels: int = 64):
+    inputs: channels of what is judged and of its condition together: 4 for a picture and its hole, 5 with guidance.
+    """
+
+    def __init__(self, channels: int = 64, inputs: int = 4):
         super().__init__()
-        widths = [4, channels, 2 * channels, *[4 * channels] * 4]
+        widths = [inputs, channels, 2 * channels, *[4 * channels] * 4]
         self.convs = nn.ModuleList(
             spectral_norm(nn.Conv2d(i, o, 5, stride=2, padding=2)) for i, o in pairwise(widths)
         )
 
-    def forward(self, rgb: Tensor, hole: Tensor) -> Tensor:
-        """rgb: (B, 3, H, W) in -1..1; hole: (B, 1, H, W). Returns scores (B, 4 channels, H/64, W/64)."""
-        x = torch.cat([rgb, hole], dim=1)
+    def forward(self, judged: Tensor, condition: Tensor) -> list[Tensor]:
+        """judged: (B, C, H, W), a picture in -1..1 or an edge map in 0..1; condition: (B, inputs - C, H, W), the hole
+        and what else the generator knew.
+
+        Returns the six maps of features; the last one, (B, 4 channels, H/64, W/64), holds the scores.
+        """
+        features = [torch.cat([judged, condition], dim=1)]
         for conv in self.convs[:-1]:
-            x = F.leaky_relu(conv(x), 0.2)
-        return self.convs[-1](x)
+            features.append(F.leaky_relu(conv(features[-1]), 0.2))
+        return [*features[1:], self.convs[-1](features[-1])]

@@ -1,238 +1,246 @@
-"""Train the gated generator from a recipe.
+"""Train a generator as a recipe says: the loop, from top to bottom."""
 
-`python -m pipelines.train.loop RECIPE --run FOLDER --photos ... --masks ...`
-"""
-
-import argparse
 import copy
+import os
 import time
-import tomllib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
+import torch.distributed as distributed
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
+from effect.errors import UserError
+from effect.inpaint.nets import build, load_generator
 from pipelines.train import losses
-from pipelines.train.data import DataConfig, FromIndex, Scenes, read_pictures
+from pipelines.train.checkpoint import Part, resume, save, warm_start
+from pipelines.train.data import Example, FromIndex, Scenes
 from pipelines.train.discriminator import SNPatchGAN
+from pipelines.train.held_out import held_out_scores
+from pipelines.train.history import History
+from pipelines.train.recipe import LossConfig, Recipe
 from pipelines.train.samples import save_samples
 from pipelines.train.vgg import VGGFeatures
 
 
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights; 0 switches a loss off."""
-
-    coarse: float = 1.0  # L1 of the coarse picture
-    refined: float = 1.0  # L1 of the refined picture
-    known: float = 0.2  # L1 over known pixels, relative to hole pixels
-    adversarial: float = 0.0  # hinge, SN-PatchGAN
-    perceptual: float = 0.0  # VGG16
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    steps: int = 100_000
-    seed: int = 1
-    learning_rate: float = 1e-4
-    discriminator_learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    clip_norm: float = 1.0
-    ema_decay: float = 0.999
-    log_steps: int = 100
-    checkpoint_minutes: float = 4.0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    network: GatedConfig
-    data: DataConfig
-    loss: LossConfig
-    run: RunConfig
-
-    @classmethod
-    def read(cls, path: Path) -> "Recipe":
-        tables = tomllib.loads(path.read_text())
-        section = lambda kind, name: kind(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in tables.get(name, {}).items()}
-        )
-        return cls(
-            section(GatedConfig, "network"),
-            section(DataConfig, "data"),
-            section(LossConfig, "loss"),
-            section(RunConfig, "run"),
-        )
-
-
 def train(
-    recipe: Recipe, folder: Path, scenes: Scenes, held_out: Scenes | None, vgg_file: Path | None
+    recipe: Recipe,
+    folder: Path,
+    scenes: Scenes,
+    held_out: Scenes | None = None,
+    vgg: VGGFeatures | None = None,
+    start: Path | None = None,
+    edges: Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Run until `recipe.run.steps`, from the folder's checkpoint if it has one.
+    """Run until the recipe's steps or minutes are spent, from the folder's checkpoint if it has one.
 
-    Writes checkpoint.pt, ema.safetensors (the averaged generator) and samples.png.
+    vgg: for the perceptual and style losses; start: weights that a new run begins with; edges: weights of the network
+    "edges", for "edgeconnect". `tell` is called with a line every `log_steps` and at every checkpoint. Writes
+    checkpoint.pt, ema.safetensors (the averaged generator), samples.png, losses.csv and losses.png.
+    In a process group every process computes `batch` examples a step, and the first one writes and tells.
     """
     run, weights = recipe.run, recipe.loss
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rank, processes, device = place_of_process()
     torch.manual_seed(run.seed)
 
-    generator, discriminator = GatedGenerator(recipe.network), SNPatchGAN()
-    vgg = VGGFeatures(vgg_file) if weights.perceptual else None
+    generator = build(recipe.network, recipe.settings)
+    if recipe.data.size_px % generator.stride:
+        raise UserError(f"data.size_px must be a multiple of {generator.stride} for '{recipe.network}'")
+    if start:
+        warm_start(generator, start)
+    if recipe.network == "edgeconnect":
+        freeze_edges(generator, edges)
+    draws_edges = recipe.network == "edges"
+    guided = recipe.data.guidance != "none" and not draws_edges
+    discriminator = SNPatchGAN(inputs=3 if draws_edges else 4 + guided)
     for network in filter(None, (generator, discriminator, vgg)):
         network.to(device).to(memory_format=torch.channels_last)  # in place
-    average = copy.deepcopy(generator).requires_grad_(False)
-    generator_optimizer = torch.optim.Adam(generator.parameters(), run.learning_rate, run.betas)
+    average = copy.deepcopy(generator).requires_grad_(False).eval()
+    learned = [parameter for parameter in generator.parameters() if parameter.requires_grad]
+    generator_optimizer = torch.optim.Adam(learned, run.learning_rate, run.betas)
     discriminator_optimizer = torch.optim.Adam(
         discriminator.parameters(), run.discriminator_learning_rate, run.betas
     )
-    parts = dict(
+    parts: dict[str, Part] = dict(
         generator=generator,
         discriminator=discriminator,
         average=average,
         generator_optimizer=generator_optimizer,
         discriminator_optimizer=discriminator_optimizer,
     )
-    first = resume(folder / "checkpoint.pt", parts) if (folder / "checkpoint.pt").exists() else 0
+    progress = resume(folder, parts)
+    if progress.finished(run):
+        return
     for optimizer, rate in (
         (generator_optimizer, run.learning_rate),
         (discriminator_optimizer, run.discriminator_learning_rate),
     ):
         for group in optimizer.param_groups:
             group["lr"] = rate  # the recipe's, also when an earlier stage left another in the checkpoint
+    paint: nn.Module = generator
+    judge: nn.Module = discriminator
+    if processes > 1:  # these average the gradients of all processes
+        paint, judge = DistributedDataParallel(generator), DistributedDataParallel(discriminator)
+    discriminator_loss, generator_loss = losses.GAN_LOSSES[weights.gan]
+    autocast: Any = lambda: torch.autocast(device.type, torch.bfloat16, enabled=run.autocast)
 
+    history = History(folder, progress.step)
     totals: dict[str, float] = {}
     summed = 0  # fewer than log_steps after a resume in between
-    started = saved = time.monotonic()
-    steps = range(first + 1, run.steps + 1)
-    for step, (picture, hole, truth) in zip(steps, batches(scenes, first, device), strict=False):
-        with torch.autocast(device.type, torch.bfloat16):
-            coarse, refined = generator(picture, hole)
-            completed = truth * (1 - hole) + refined * hole
-
+    logged = saved = time.monotonic()
+    for batch in batches(scenes, progress.step, rank, processes, device):
+        with autocast():
+            drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
+        if draws_edges:
+            real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
-                "coarse": weights.coarse * losses.l1(coarse.float(), truth, hole, weights.known),
-                "refined": weights.refined * losses.l1(refined.float(), truth, hole, weights.known),
+                "edges": weights.edges
+                * losses.balanced_cross_entropy(fake, batch.edges, batch.hole, weights.known)
             }
+        else:
+            real, fake = batch.truth, batch.truth * (1 - batch.hole) + drawn[-1] * batch.hole
+            condition = torch.cat([batch.hole, batch.guidance], dim=1) if guided else batch.hole
+            terms = pixel_terms(weights, drawn, batch)
             if vgg is not None:
-                with torch.no_grad():
-                    wanted = vgg(truth)
-                terms["perceptual"] = weights.perceptual * losses.perceptual(vgg(completed), wanted)
-            if weights.adversarial:
-                discriminator.requires_grad_(False)
-                fake = discriminator(completed, hole).float()
-                terms["adversarial"] = weights.adversarial * losses.hinge_generator(fake)
-        descend(generator, generator_optimizer, torch.stack([*terms.values()]).sum(), run.clip_norm)
+                with autocast():
+                    terms |= feature_terms(weights, vgg, fake, real)
+        if weights.adversarial or weights.feature_matching:
+            discriminator.requires_grad_(False)
+            with autocast():
+                of_real, of_fake = features(discriminator, real, fake, condition)
+            terms["adversarial"] = weights.adversarial * generator_loss(of_real[-1], of_fake[-1])
+            if weights.feature_matching:
+                terms["matching"] = weights.feature_matching * losses.feature_matching(of_fake, of_real)
+        descend(learned, generator_optimizer, torch.stack([*terms.values()]).sum(), run.clip_norm)
 
-        if weights.adversarial:
+        if weights.adversarial or weights.feature_matching:
             discriminator.requires_grad_(True)
-            with torch.autocast(device.type, torch.bfloat16):
-                both = torch.cat([truth, completed.detach()])
-                real, fake = discriminator(both, hole.repeat(2, 1, 1, 1)).float().chunk(2)
-                terms["discriminator"] = losses.hinge_discriminator(real, fake)
-            descend(discriminator, discriminator_optimizer, terms["discriminator"], run.clip_norm)
+            with autocast():
+                of_real, of_fake = features(judge, real, fake.detach(), condition)
+            terms["discriminator"] = discriminator_loss(of_real[-1], of_fake[-1])
+            descend(
+                discriminator.parameters(), discriminator_optimizer, terms["discriminator"], run.clip_norm
+            )
 
-        with torch.no_grad():  # a shorter memory at first, so that early averages are not the random start
-            decay = min(run.ema_decay, (1 + step) / (10 + step))
-            for old, new in zip(average.parameters(), generator.parameters(), strict=True):
-                old.lerp_(new, 1 - decay)
-
+        progress.step += 1
+        follow(average, generator, run.ema_decay, progress.step)
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + term.item()
         summed += 1
-        if step % run.log_steps == 0:
-            rate = summed * recipe.data.batch / (time.monotonic() - started)
-            means = " ".join(f"{name} {total / summed:.4f}" for name, total in totals.items())
-            print(f"step {step} {means} {rate:.1f} images/s", flush=True)
-            totals, summed, started = {}, 0, time.monotonic()
-        if time.monotonic() - saved > 60 * run.checkpoint_minutes or step == run.steps:
-            save(folder, parts, step, recipe)
-            save_samples(average, picture, hole, truth, folder / "samples.png")
+        finished = agreed(progress.finished(run), device)
+        if rank == 0 and progress.step % run.log_steps == 0:
+            rate = summed * recipe.data.batch * processes / (time.monotonic() - logged)
+            means = {name: total / summed for name, total in totals.items()}
+            tell(f"step {progress.step} {words(means)} {rate:.1f} images/s")
+            history.add(progress.step, progress.trained()[0], means)
+            totals, summed, logged = {}, 0, time.monotonic()
+        if rank == 0 and (finished or time.monotonic() - saved > 60 * run.checkpoint_minutes):
+            save(folder, parts, progress, average)
+            save_samples(average, batch, folder / "samples.png")
+            scores = {}
             if held_out is not None:
-                psnr = hole_psnr(average, held_out, device)
-                print(f"step {step} held-out PSNR {psnr:.3f} dB", flush=True)
+                scores = held_out_scores(average, held_out, run.held_out_count, run.autocast)
+                history.add(progress.step, progress.trained()[0], scores)
+            history.save()
+            seconds, processor_seconds = progress.trained()
+            spent = f"{seconds:.0f} s, {processor_seconds:.0f} s of the processor"
+            tell(f"step {progress.step} saved after {spent}; held-out {words(scores) or 'not scored'}")
             saved = time.monotonic()
+        if finished:
+            return
 
 
-def batches(scenes: Scenes, first_step: int, device: torch.device) -> Iterator[list[Tensor]]:
+def place_of_process() -> tuple[int, int, torch.device]:
+    """This process's number, how many there are, and the device it computes on."""
+    rank, processes = 0, 1
+    if distributed.is_initialized():
+        rank, processes = distributed.get_rank(), distributed.get_world_size()
+    if torch.cuda.is_available():
+        return rank, processes, torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return rank, processes, torch.device("cpu")
+
+
+def freeze_edges(generator: Any, weights: Path | None) -> None:
+    """EdgeConnect's edge generator is trained before, on its own (ICCVW 2019, section 4.2)."""
+    if weights:
+        trained = load_generator(weights)
+        if type(trained) is not type(generator.edges) or trained.config != generator.edges.config:
+            raise UserError(f"{weights} is no 'edges' network with the settings that the recipe's edges have")
+        generator.edges.load_state_dict(trained.state_dict())
+    generator.edges.requires_grad_(False)
+
+
+def batches(
+    scenes: Scenes, first_step: int, rank: int, processes: int, device: torch.device
+) -> Iterator[Example]:
+    """From step `first_step` on, this process's part of every step's examples, on the device."""
     config = scenes.config
-    sampler = FromIndex(first_step * config.batch)
-    loader = DataLoader(scenes, config.batch, sampler=sampler, num_workers=config.workers)
-    for batch in loader:
-        yield [t.to(device, memory_format=torch.channels_last, non_blocking=True) for t in batch]
+    sampler = FromIndex(first_step * config.batch * processes + rank, processes)
+    for batch in DataLoader(scenes, config.batch, sampler=sampler, num_workers=config.workers):
+        yield Example(*(t.to(device, memory_format=torch.channels_last, non_blocking=True) for t in batch))
 
 
-def descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, clip_norm: float) -> None:
+def grey(rgb: Tensor) -> Tensor:
+    """Luma (B, 1, H, W) of RGB (B, 3, H, W), ITU-R BT.601."""
+    return (rgb * rgb.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
+
+
+def pixel_terms(weights: LossConfig, drawn: list[Tensor], batch: Example) -> dict[str, Tensor]:
+    l1 = [losses.l1(one, batch.truth, batch.hole, weights.known) for one in drawn]
+    terms = {"coarse": weights.coarse * sum(l1[:-1], l1[0].new_zeros(()))} if len(l1) > 1 else {}
+    return {**terms, "refined": weights.refined * l1[-1]}
+
+
+def feature_terms(weights: LossConfig, vgg: VGGFeatures, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+    with torch.no_grad():
+        wanted = vgg(real)
+    painted = vgg(fake)
+    terms = {"perceptual": weights.perceptual * losses.perceptual(painted, wanted)}
+    if weights.style:
+        terms["style"] = weights.style * losses.style(painted, wanted)
+    return terms
+
+
+def features(
+    discriminator: nn.Module, real: Tensor, fake: Tensor, condition: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The discriminator's maps of real and of painted pictures, its scores last."""
+    both = discriminator(torch.cat([real, fake]), condition.repeat(2, 1, 1, 1))
+    halves = [one.float().chunk(2) for one in both]
+    return [half[0] for half in halves], [half[1] for half in halves]
+
+
+def descend(parameters: Any, optimizer: torch.optim.Optimizer, loss: Tensor, clip_norm: float) -> None:
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    nn.utils.clip_grad_norm_(parameters, clip_norm)
     optimizer.step()
 
 
 @torch.no_grad()
-def hole_psnr(generator: nn.Module, held_out: Scenes, device: torch.device, count: int = 64) -> float:
-    """Mean PSNR in dB over hole pixels of the first `count` held-out examples."""
-    scores = []
-    for picture, hole, truth in (held_out[i] for i in range(count)):
-        with torch.autocast(device.type, torch.bfloat16):
-            _, refined = generator(picture[None].to(device), hole[None].to(device))
-        error = ((refined[0].float().cpu() - truth) ** 2).mean(dim=0)[hole[0] > 0].mean().item()
-        scores.append(10 * np.log10(4 / max(error, 1e-8)))  # the range is -1..1: peak squared is 4
-    return float(np.mean(scores))
+def follow(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of the weights; buffers, such as batch statistics, are copied."""
+    decay = min(
+        decay, (1 + step) / (10 + step)
+    )  # a shorter memory at first: the random start is soon forgotten
+    for old, new in zip(average.parameters(), generator.parameters(), strict=True):
+        old.lerp_(new, 1 - decay)
+    for copied, buffer in zip(average.buffers(), generator.buffers(), strict=True):
+        copied.copy_(buffer)
 
 
-def save(folder: Path, parts: dict, step: int, recipe: Recipe) -> None:
-    """Write under temporary names and rename, so that an interrupted save leaves the last one whole."""
-    states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save({"step": step, **states}, folder / "checkpoint.part")
-    (folder / "checkpoint.part").rename(folder / "checkpoint.pt")
-    half = {name: value.half().contiguous() for name, value in states["average"].items()}
-    network = {name: str(value) for name, value in asdict(recipe.network).items()}
-    metadata = {"network": "gated", "step": str(step), **network}
-    save_file(half, folder / "ema.part", metadata)
-    (folder / "ema.part").rename(folder / "ema.safetensors")
+def agreed(finished: bool, device: torch.device) -> bool:
+    """All processes stop when the first one does: their clocks differ."""
+    if not distributed.is_initialized():
+        return finished
+    word = torch.tensor([finished], dtype=torch.uint8, device=device)
+    distributed.broadcast(word, src=0)
+    return bool(word.item())
 
 
-def resume(checkpoint: Path, parts: dict) -> int:
-    """Load every part's state; returns the step it was saved at."""
-    states = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(states[name])
-    return states["step"]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("recipe", type=Path)
-    add("--run", type=Path, required=True, help="folder for checkpoints; resumed when it has one")
-    add("--photos", type=Path, nargs="+", required=True, help="folders or tars of photos without people")
-    add("--masks", type=Path, nargs="+", required=True, help="folders or tars of person silhouettes")
-    add("--persons", type=Path, nargs="*", default=[], help="cut-out people (RGBA), for the attack")
-    add("--held-out", type=Path, nargs="*", default=[], help="photos for the held-out score")
-    add("--vgg", type=Path, help="VGG16 weights (safetensors); torchvision's own without it")
-    add("--steps", type=int, help="stop at this step instead of the recipe's")
-    options = parser.parse_args()
-    # Vanishing gradients are denormal numbers, which cost a CPU a hundred times more.
-    torch.set_flush_denormal(True)
-
-    recipe = Recipe.read(options.recipe)
-    if options.steps:
-        recipe = replace(recipe, run=replace(recipe.run, steps=options.steps))
-    options.run.mkdir(parents=True, exist_ok=True)
-    masks, persons = read_pictures(options.masks), read_pictures(options.persons)
-    scenes = Scenes(read_pictures(options.photos), masks, persons, recipe.data, recipe.run.seed)
-    held_out = None
-    if options.held_out:
-        plain = replace(recipe.data, person_share=1, stroke_share=0, box_share=0, attack_share=0)
-        some_masks = masks[:: max(1, len(masks) // 64)]
-        held_out = Scenes(read_pictures(options.held_out), some_masks, [], plain, seed=0)
-    train(recipe, options.run, scenes, held_out, options.vgg)
-
-
-if __name__ == "__main__":
-    main()
+def words(values: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.4f}" for name, value in values.items())

@@ -1,5 +1,12 @@
-"""Losses as plain functions. Pictures are (B, 3, H, W) in -1..1, holes (B, 1, H, W) with 1 = missing."""
+"""Losses as plain functions. Pictures are (B, 3, H, W) in -1..1, holes (B, 1, H, W) with 1 = missing.
 
+The GAN losses take scores of any shape, of real and of painted pictures, and treat every element alike. `fake` carries
+the generator's gradient, or the discriminator's.
+"""
+
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,22 +19,113 @@ def l1(painted: Tensor, truth: Tensor, hole: Tensor, known_weight: float) -> Ten
     return in_hole + known_weight * (error * known).sum() / known.sum().clamp_min(1)
 
 
+# --- GAN
+
+
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """SN-PatchGAN discriminator loss over every element of the score map (Yu et al. 2019, equation 2)."""
+    """Yu et al., ICCV 2019, equation 2."""
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
-def hinge_generator(fake: Tensor) -> Tensor:
-    """SN-PatchGAN generator loss (Yu et al. 2019, equation 2)."""
+def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Yu et al., ICCV 2019, equation 2. Real scores do not matter."""
     return -fake.mean()
 
 
+def log_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """-log s(real) - log(1 - s(fake)), s the sigmoid (Goodfellow et al., NIPS 2014, equation 1)."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def log_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """-log s(fake), the form that does not saturate (NIPS 2014, section 3). Real scores do not matter."""
+    return F.softplus(-fake).mean()
+
+
+def least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017, equation 9."""
+    return 0.5 * ((real - 1) ** 2).mean() + 0.5 * (fake**2).mean()
+
+
+def least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """ICCV 2017, equation 9. Real scores do not matter."""
+    return 0.5 * ((fake - 1) ** 2).mean()
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Is a real picture more real than the average painted one, and the other way round? (Jolicoeur-Martineau, "The
+    Relativistic Discriminator", ICLR 2019, section 4.2, RaSGAN.)"""
+    return F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+
+
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """The discriminator's loss with real and painted exchanged (ICLR 2019, section 4.2)."""
+    return relativistic_discriminator(fake, real)
+
+
+GanLoss = Callable[[Tensor, Tensor], Tensor]  # (real scores, fake scores) -> loss
+GAN_LOSSES: dict[str, tuple[GanLoss, GanLoss]] = {  # name: of the discriminator, of the generator
+    "hinge": (hinge_discriminator, hinge_generator),
+    "log": (log_discriminator, log_generator),
+    "least_squares": (least_squares_discriminator, least_squares_generator),
+    "relativistic": (relativistic_discriminator, relativistic_generator),
+}
+
+# --- features of frozen networks, and of the discriminator
+
+
+def feature_distance(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Mean L1 between two lists of maps, relative to each map's own mean, summed over the maps.
+
+    Relative, because the scales of layers differ tenfold, and between weight files even more.
+    """
+    pairs = [(p.float(), t.float()) for p, t in zip(painted, truth, strict=True)]
+    distances = [(p - t).abs().mean() / t.abs().mean().clamp_min(1e-6) for p, t in pairs]
+    return torch.stack(distances).sum()
+
+
 def perceptual(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean L1 between features of a frozen network, summed over its layers (Johnson et al. 2016, section 3.2).
+    """Distance of a frozen network's features (Johnson et al., ECCV 2016, section 3.2).
 
     painted, truth: one (B, C, H, W) a layer. The paper squares the differences; L1 forgives a few large ones.
     """
-    pairs = [(p.float(), t.float()) for p, t in zip(painted, truth, strict=True)]
-    # Relative to the layer's own mean: the layers' scales differ tenfold, and between weight files even more.
-    distances = [(p - t).abs().mean() / t.abs().mean().clamp_min(1e-6) for p, t in pairs]
-    return sum(distances[1:], distances[0])
+    return feature_distance(painted, truth)
+
+
+def style(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Distance of the features' Gram matrices: which features appear together, wherever that is (ECCV 2016, section
+    3.2). painted, truth: one (B, C, H, W) a layer."""
+    return feature_distance([gram(p) for p in painted], [gram(t) for t in truth])
+
+
+def gram(features: Tensor) -> Tensor:
+    """Products of all pairs of feature maps (B, C, H, W), summed over places: (B, C, C), divided by C H W."""
+    _, channels, height, width = features.shape
+    flat = features.float().flatten(2)
+    with torch.autocast(
+        features.device.type, enabled=False
+    ):  # rounded sums of this length would drown the style
+        return flat @ flat.transpose(1, 2) / (channels * height * width)
+
+
+def feature_matching(painted: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Distance of the discriminator's own features, its scores left out (Nazeri et al., ICCVW 2019, equation 3)."""
+    return feature_distance(painted[:-1], [t.detach() for t in truth[:-1]])
+
+
+# --- edges
+
+
+def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_weight: float) -> Tensor:
+    """Cross-entropy of edge probabilities in which edges and the much larger rest weigh the same (Xie and Tu,
+    "Holistically-Nested Edge Detection", ICCV 2015, equation 2), over hole pixels plus `known_weight` times known ones.
+
+    drawn, edges, hole: (B, 1, H, W) in 0..1.
+    """
+    drawn = drawn.float().clamp(1e-6, 1 - 1e-6)
+    entropy = -(edges * drawn.log() + (1 - edges) * (1 - drawn).log())
+    total = entropy.new_zeros(())
+    for weight, where in ((1.0, hole), (known_weight, 1 - hole)):
+        for kind in (edges * where, (1 - edges) * where):
+            total = total + 0.5 * weight * (entropy * kind).sum() / kind.sum().clamp_min(1)
+    return total

@@ -1,0 +1,120 @@
+"""What a run leaves on disk: checkpoint.pt to go on from, ema.safetensors to restore pictures with."""
+
+import pickle
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from effect.errors import UserError
+from effect.inpaint.nets import Generator, load_generator, metadata_of
+from pipelines.train.recipe import RunConfig
+
+CHECKPOINT, WEIGHTS = "checkpoint.pt", "ema.safetensors"
+
+
+class Part(Protocol):
+    """A network or an optimizer."""
+
+    def state_dict(self) -> dict: ...
+    def load_state_dict(self, state: dict) -> object: ...
+
+
+@dataclass
+class Progress:
+    """How far a run has come: the last step done, and the seconds on the clock and of the processor (all threads of
+    the training process; the workers that decode photos are not counted) that the earlier parts of the run took."""
+
+    step: int = 0
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    processor_began: float = field(default_factory=time.process_time)
+
+    def trained(self) -> tuple[float, float]:
+        """Seconds on the clock and of the processor in all."""
+        return (
+            self.seconds + time.monotonic() - self.began,
+            self.processor_seconds + time.process_time() - self.processor_began,
+        )
+
+    def finished(self, run: RunConfig) -> bool:
+        """Have the steps, or the minutes that the recipe grants, been spent?"""
+        seconds, processor_seconds = self.trained()
+        spent = 0 < 60 * run.minutes <= seconds or 0 < 60 * run.processor_minutes <= processor_seconds
+        return self.step >= run.steps or spent
+
+
+def save(folder: Path, parts: dict[str, Part], progress: Progress, average: Generator) -> None:
+    """Write both files, each under another name first, so that an interrupted run never leaves half a file."""
+    seconds, processor_seconds = progress.trained()
+    told = {"step": progress.step, "seconds": seconds, "processor_seconds": processor_seconds}
+    states = {name: part.state_dict() for name, part in parts.items()}
+    torch.save({**told, **states}, folder / "checkpoint.part")
+    (folder / "checkpoint.part").rename(folder / CHECKPOINT)
+
+    halves = {name: half(value) for name, value in average.state_dict().items()}
+    metadata = {**metadata_of(average), **{name: str(round(value)) for name, value in told.items()}}
+    save_file(halves, folder / "ema.part", metadata)
+    (folder / "ema.part").rename(folder / WEIGHTS)
+
+
+def half(value: Tensor) -> Tensor:
+    value = value.contiguous().cpu()
+    return value.half() if value.is_floating_point() else value
+
+
+def resume(folder: Path, parts: dict[str, Part]) -> Progress:
+    """Load every part's state from the folder's checkpoint; where the run stands, or its very beginning without one.
+
+    Raises UserError for a checkpoint that cannot be read or belongs to another network.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return Progress()
+    states = read_checkpoint(path)
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(states[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{path} belongs to another network than the recipe's ({first_line(error)})"
+        ) from error
+    # checkpoints of earlier versions do not tell their seconds
+    return Progress(states["step"], states.get("seconds", 0.0), states.get("processor_seconds", 0.0))
+
+
+def warm_start(generator: Generator, path: Path) -> None:
+    """Give the generator the weights of another run: a safetensors file, or the generator of a checkpoint.
+
+    A convolution that takes more input channels here than there, such as one for sketches, ignores them at first.
+    Raises UserError when the file holds another network.
+    """
+    if path.suffix == ".safetensors":
+        state = load_generator(path).state_dict()
+    else:
+        state = read_checkpoint(path).get("generator", {})
+    own = generator.state_dict()
+    for name, value in state.items():
+        if name in own and value.dim() == 4 and value.shape[1] < own[name].shape[1]:
+            more = own[name].shape[1] - value.shape[1]
+            state[name] = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], dim=1)
+    try:
+        generator.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{path} holds another network than the recipe's ({first_line(error)})") from error
+
+
+def read_checkpoint(path: Path) -> dict:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(f"{path} is no checkpoint that can be read ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(":")

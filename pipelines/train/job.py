@@ -1,0 +1,118 @@
+"""The jobs `train` and, for its rows, `study`: read what the user named, then train."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+
+from effect.errors import UserError
+from pipelines.train.checkpoint import CHECKPOINT
+from pipelines.train.data import DataConfig, Scenes, read_pictures
+from pipelines.train.loop import train
+from pipelines.train.recipe import Recipe
+from pipelines.train.vgg import VGGFeatures
+
+HELD_OUT_SILHOUETTES = 64
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Folders and tar files of pictures, and VGG16's weights (see `open_vgg`)."""
+
+    photos: list[Path]
+    masks: list[Path]  # silhouettes, white = person
+    persons: list[Path]  # cut out, RGBA
+    held_out: list[Path]
+    vgg: Path | None = None
+
+
+def train_recipe(
+    recipe: Recipe,
+    folder: Path,
+    files: Files,
+    tell: Tell,
+    resume: bool = False,
+    start: Path | None = None,
+    edges: Path | None = None,
+) -> None:
+    """Train in `folder`, created if need be; `tell` gets what is worth knowing, line by line.
+
+    Raises UserError for a folder that holds a run already unless `resume`, and for files that are missing or unfit.
+    """
+    if not files.photos:
+        raise UserError("name the photos to train on: --photos FOLDER|TAR ...")
+    if (folder / CHECKPOINT).exists() and not resume:
+        raise UserError(
+            f"{folder} holds a run already: add --resume to go on with it, or name another folder"
+        )
+    joined = join_processes()
+    try:
+        if distributed.is_initialized() and distributed.get_rank() > 0:
+            tell = lambda line: None
+        masks, persons = read_pictures(files.masks), read_pictures(files.persons)
+        data = possible(recipe.data, bool(masks), bool(persons), tell)
+        needs_vgg = recipe.loss.perceptual or recipe.loss.style
+        vgg = open_vgg(files.vgg) if needs_vgg else None
+        if recipe.network == "edgeconnect" and not edges and not resume:
+            tell("note: without --edges FILE the edge generator stays untrained")
+        scenes = Scenes(read_pictures(files.photos), masks, persons, data, recipe.run.seed)
+        held_out = None
+        if files.held_out:
+            plain = replace(data, stroke_share=0.0, box_share=0.0, attack_share=0.0) if masks else data
+            some_masks = masks[:: max(1, len(masks) // HELD_OUT_SILHOUETTES)]
+            held_out = Scenes(read_pictures(files.held_out), some_masks, [], plain, seed=0)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Vanishing gradients are denormal numbers, which cost a CPU a hundred times more.
+        torch.set_flush_denormal(True)
+        train(replace(recipe, data=data), folder, scenes, held_out, vgg, start, edges, tell)
+    finally:
+        torch.set_flush_denormal(False)
+        if joined:
+            distributed.destroy_process_group()
+
+
+def join_processes() -> bool:
+    """Join the processes that torchrun started, if it did."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return False
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return True
+
+
+def possible(data: DataConfig, has_masks: bool, has_persons: bool, tell: Tell) -> DataConfig:
+    """The recipe's mixture of holes, without the kinds for which no files were named; each change is told."""
+    if not has_masks and data.person_share:
+        tell("note: without --masks no hole has the shape of a person: strokes and boxes alone")
+        others = (data.stroke_share, data.box_share) if data.stroke_share + data.box_share else (0.5, 0.5)
+        data = replace(data, person_share=0.0, stroke_share=others[0], box_share=others[1])
+    if not has_persons and data.attack_share:
+        if has_masks:
+            tell("note: without --persons the attack pastes silhouettes filled with other photos")
+        else:
+            tell("note: without --persons and --masks there is nobody to paste: no boundary attack")
+            data = replace(data, attack_share=0.0)
+    return data
+
+
+def open_vgg(weights: Path | None) -> VGGFeatures:
+    """VGG16 from a safetensors file, or from torchvision (528 MB) for the word "torchvision": nothing is fetched
+    unasked."""
+    if weights is None:
+        raise UserError("VGG16's weights are needed: --vgg FILE, or --vgg torchvision to download them")
+    if weights == Path("torchvision"):
+        return VGGFeatures(None)
+    if not weights.is_file():
+        raise UserError(f"there is no file {weights}: --vgg takes VGG16's weights as safetensors")
+    return VGGFeatures(weights)
+
+
+def with_overrides(recipe: Path, overrides: Mapping[str, str], steps: int | None) -> Recipe:
+    """The recipe after `--set` and `--steps`."""
+    more = {} if steps is None else {"run.steps": str(steps)}
+    return Recipe.read(recipe, {**overrides, **more})
