@@ -7,7 +7,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,7 +17,6 @@ from effect.errors import UserError
 if TYPE_CHECKING:
     from pipelines.models import Models
     from pipelines.settings import Settings
-    from pipelines.train.job import Files
     from pipelines.watch import Watch
 
 SUCCESS, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -106,19 +105,27 @@ def _presets(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pipelines.train.job import train_recipe, with_overrides
+    from pipelines.train.job import train_files
 
-    recipe = with_overrides(options.recipe, options.overrides, options.steps)
-    tell = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
-    run = options.run_folder, _files(options), tell, options.resume, options.start, options.edge_weights
-    train_recipe(recipe, *run)
+    return _lab(train_files, options)
+
+
+def _study(options: argparse.Namespace) -> int:
+    from pipelines.train.study import study
+
+    return _lab(study, options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from pipelines.evaluate import evaluate_files
+
+    return _lab(evaluate_files, options)
+
+
+def _lab(job: Callable[..., str | None], options: argparse.Namespace) -> int:
+    text = job(**{key: value for key, value in vars(options).items() if key != "run"})
+    print(text or "", end="\n" if text else "")
     return SUCCESS
-
-
-def _files(options: argparse.Namespace) -> Files:
-    from pipelines.train.job import Files
-
-    return Files(options.photos, options.masks, options.persons, options.held_out, options.vgg)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -176,31 +183,39 @@ def _parser() -> argparse.ArgumentParser:
 def _add_lab_verbs(verbs: Any) -> None:
     train = verbs.add_parser("train", help="train an inpainting network", allow_abbrev=False)
     train.set_defaults(run=_train)
-    train.add_argument("recipe", type=Path, metavar="RECIPE", help="a name such as gated, or a TOML file")
-    train.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="FOLDER")
+    train.add_argument("recipe", type=Path, metavar="RECIPE", help="a shipped one's name, or a file")
     train.add_argument("--resume", action="store_true", help="go on with the run that the folder holds")
-    train.add_argument("--steps", type=int, metavar="N", help="stop at this step, not at the recipe's")
-    train.add_argument("--start", type=Path, metavar="FILE", help="weights or checkpoint to begin with")
     train.add_argument("--edges", dest="edge_weights", type=Path, metavar="FILE", help="for edgeconnect")
-    _add_lab_options(train)
+    study = verbs.add_parser("study", help="train and score one of the lab's tables", allow_abbrev=False)
+    study.set_defaults(run=_study)
+    study.add_argument("name", choices=["networks", "gan", "attack"])
+    evaluate = verbs.add_parser("evaluate", help="score trained networks", allow_abbrev=False)
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help="safetensors files")
+    evaluate.add_argument("--attack", type=float, default=0.0, metavar="SHARE", help="bite the masks")
+    evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="also draw the first photos")
+    evaluate.add_argument("--json", action="store_true", help="instead of a table")
+    for add in (train.add_argument, study.add_argument):
+        add(
+            "--run", dest="run_folder", type=Path, required=True, metavar="FOLDER", help="for what is trained"
+        )
+        add("--steps", type=int, metavar="N", help="stop at this step, not at the recipe's")
+        add("--start", type=Path, metavar="FILE", help="weights or checkpoint to begin with")
+        add("--set", dest="overrides", action=_KeyValue, default={}, metavar="SECTION.KEY=VALUE")
+        _add_place(add, "--held-out", "photos to score on")
+    for add in (study.add_argument, evaluate.add_argument):
+        add("--size", dest="size_px", type=int, default=128, metavar="PIXELS", help="default 128")
+        add("--count", type=int, default=0, metavar="N", help="only the first N photos")
+        add("--band", dest="band_px", type=int, default=0, metavar="PIXELS", help="repaint around the hole")
+    for add in (train.add_argument, study.add_argument, evaluate.add_argument):
+        _add_place(add, "--photos", "photos without people")
+        _add_place(add, "--masks", "silhouettes of people, white = person")
+        _add_place(add, "--persons", "cut-out people (RGBA), to paste into the photos")
+        add("--vgg", type=Path, metavar="FILE", help="VGG16's weights, or the word torchvision")
 
 
-def _add_lab_options(verb: argparse.ArgumentParser) -> None:
-    places: dict[str, Any] = dict(type=Path, nargs="+", default=[], metavar="FOLDER|TAR")
-    verb.add_argument("--photos", **places, help="pictures without people")
-    verb.add_argument("--masks", **places, help="silhouettes of people, white = person")
-    verb.add_argument("--persons", **places, help="cut-out people (RGBA), for the boundary attack")
-    verb.add_argument("--held-out", **places, help="photos to score on at every checkpoint")
-    verb.add_argument("--vgg", type=Path, metavar="FILE", help="VGG16's weights, or the word torchvision")
-    verb.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    verb.add_argument(
-        "--set",
-        dest="overrides",
-        action=_KeyValue,
-        default={},
-        metavar="SECTION.KEY=VALUE",
-        help="of a recipe (repeatable)",
-    )
+def _add_place(add: Callable[..., object], option: str, purpose: str) -> None:
+    add(option, type=Path, nargs="+", default=[], metavar="FOLDER|TAR", help=purpose)
 
 
 def _add_verb(verbs: Any, name: str, purpose: str, **defaults: object) -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -63,7 +63,7 @@ class Example(NamedTuple):
     edges: Tensor
 
 
-def read_pictures(places: list[Path]) -> list[bytes]:
+def read_pictures(places: Sequence[Path]) -> list[bytes]:
     """The encoded bytes of every picture in folders and tar files, in a fixed order.
 
     Raises UserError for a place that does not exist, is no tar file or holds no picture.
@@ -174,10 +174,12 @@ class Scenes(Dataset[Example]):
         return filled_silhouette(self.silhouettes, self.photos, rng)
 
 
-def filled_silhouette(silhouettes: list[np.ndarray], photos: list[bytes], rng: Generator) -> np.ndarray:
+def filled_silhouette(
+    silhouettes: Sequence[np.ndarray], photos: Sequence[bytes], rng: Generator
+) -> np.ndarray:
     """A stand-in for a cut-out person: a silhouette, uint8 (H, W), that shows some photo. Returns uint8 (H, W, 4)."""
-    shape = masks.trim(silhouettes[rng.integers(len(silhouettes))])
-    photo = decode(photos[rng.integers(len(photos))], "RGB")
+    shape = masks.trim(silhouettes[int(rng.integers(len(silhouettes)))])
+    photo = decode(photos[int(rng.integers(len(photos)))], "RGB")
     return np.dstack([cv2.resize(photo, shape.shape[::-1], interpolation=cv2.INTER_AREA), shape])
 
 

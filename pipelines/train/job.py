@@ -1,9 +1,10 @@
 """The jobs `train` and, for its rows, `study`: read what the user named, then train."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as distributed
@@ -13,7 +14,7 @@ from pipelines.train.checkpoint import CHECKPOINT
 from pipelines.train.data import DataConfig, Scenes, read_pictures
 from pipelines.train.loop import train
 from pipelines.train.recipe import Recipe
-from pipelines.train.vgg import VGGFeatures
+from pipelines.train.vgg import open_vgg
 
 HELD_OUT_SILHOUETTES = 64
 Tell = Callable[[str], None]
@@ -23,11 +24,36 @@ Tell = Callable[[str], None]
 class Files:
     """Folders and tar files of pictures, and VGG16's weights (see `open_vgg`)."""
 
-    photos: list[Path]
-    masks: list[Path]  # silhouettes, white = person
-    persons: list[Path]  # cut out, RGBA
-    held_out: list[Path]
+    photos: Sequence[Path] = ()
+    masks: Sequence[Path] = ()  # silhouettes, white = person
+    persons: Sequence[Path] = ()  # cut out, RGBA
+    held_out: Sequence[Path] = ()
     vgg: Path | None = None
+
+
+def train_files(
+    recipe: Path,
+    run_folder: Path,
+    overrides: Mapping[str, str] = {},
+    steps: int | None = None,
+    resume: bool = False,
+    start: Path | None = None,
+    edge_weights: Path | None = None,
+    **places: Any,
+) -> None:
+    """The verb `train`, which prints what the run tells. places: the fields of `Files`; see `train_recipe`."""
+    chosen = Recipe.read(recipe, with_steps(overrides, steps))
+    train_recipe(chosen, run_folder, Files(**places), print_now, resume, start, edge_weights)
+
+
+def with_steps(overrides: Mapping[str, str], steps: int | None) -> dict[str, str]:
+    """`--set` and `--steps` together."""
+    return {**overrides, **({} if steps is None else {"run.steps": str(steps)})}
+
+
+def print_now(line: str) -> None:
+    """A log that is read while it grows."""
+    print(line, flush=True)
 
 
 def train_recipe(
@@ -98,21 +124,3 @@ def possible(data: DataConfig, has_masks: bool, has_persons: bool, tell: Tell) -
             tell("note: without --persons and --masks there is nobody to paste: no boundary attack")
             data = replace(data, attack_share=0.0)
     return data
-
-
-def open_vgg(weights: Path | None) -> VGGFeatures:
-    """VGG16 from a safetensors file, or from torchvision (528 MB) for the word "torchvision": nothing is fetched
-    unasked."""
-    if weights is None:
-        raise UserError("VGG16's weights are needed: --vgg FILE, or --vgg torchvision to download them")
-    if weights == Path("torchvision"):
-        return VGGFeatures(None)
-    if not weights.is_file():
-        raise UserError(f"there is no file {weights}: --vgg takes VGG16's weights as safetensors")
-    return VGGFeatures(weights)
-
-
-def with_overrides(recipe: Path, overrides: Mapping[str, str], steps: int | None) -> Recipe:
-    """The recipe after `--set` and `--steps`."""
-    more = {} if steps is None else {"run.steps": str(steps)}
-    return Recipe.read(recipe, {**overrides, **more})

@@ -44,3 +44,15 @@ class VGGFeatures(nn.Module):
             if index in BLOCK_ENDS:
                 features.append(x)
         return features
+
+
+def open_vgg(weights: Path | None) -> VGGFeatures:
+    """VGG16 from a safetensors file, or from torchvision (528 MB) for the word "torchvision": nothing is fetched
+    unasked."""
+    if weights is None:
+        raise UserError("VGG16's weights are needed: --vgg FILE, or --vgg torchvision to download them")
+    if weights == Path("torchvision"):
+        return VGGFeatures(None)
+    if not weights.is_file():
+        raise UserError(f"there is no file {weights}: --vgg takes VGG16's weights as safetensors")
+    return VGGFeatures(weights)
