@@ -97,6 +97,18 @@ def test_a_saved_network_paints_the_same_again(case, tmp_path: Path):
 
 
 @pytest.mark.parametrize("case", TINY)
+def test_bfloat16_computes_nearly_the_same_and_learns_with_finite_numbers(case):
+    generator, (rgb, hole, strokes) = tiny(case).eval(), scene(2)
+    exact = generator(rgb, hole, strokes)[-1]
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = generator(rgb, hole, strokes)[-1]
+    assert (rounded - exact).abs().mean() < 0.05 * exact.std()
+    rounded.float().square().mean().backward()
+    gradients = [w.grad for w in generator.parameters() if w.grad is not None]
+    assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("case", TINY)
 def test_half_precision_files_are_computed_in_full(case, tmp_path: Path):
     generator, path = tiny(case), tmp_path / "half.safetensors"
     half = {name: value.half() for name, value in generator.state_dict().items()}

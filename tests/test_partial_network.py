@@ -36,8 +36,8 @@ def test_partial_convolution_is_what_the_loops_define(kernel, stride):
     torch.manual_seed(1)
     layer = PartialConv(5, 4, kernel, stride)
     torch.nn.init.normal_(layer.bias)
-    sources = [(torch.randn(2, 3, 10, 12), torch.rand(2, 1, 10, 12) < 0.2) for _ in range(1)]
-    sources.append((torch.randn(2, 2, 10, 12), torch.rand(2, 1, 10, 12) < 0.1))
+    shares = ((3, 0.2), (2, 0.1))  # channels, known share
+    sources = [(torch.randn(2, c, 10, 12), torch.rand(2, 1, 10, 12) < share) for c, share in shares]
     for _, mask in sources:
         mask[:, :, 4:, 5:] = False  # windows that see nothing
     with torch.inference_mode():
