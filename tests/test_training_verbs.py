@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from socket import socket
 
 import numpy as np
 import pytest
@@ -50,6 +51,12 @@ def places(files: Path, *names: str) -> list[str]:
 
 def lines(ran: Ran, kind: str = "images/s") -> list[str]:
     return [line for line in ran.out.splitlines() if kind in line]
+
+
+@pytest.mark.parametrize("verb", ["train", "study", "evaluate"])
+def test_every_verb_has_help(verb: str, run_cli):
+    ran = run_cli(verb, "--help")
+    assert ran.code == 0 and "--photos" in ran.out and ran.err == ""
 
 
 def test_a_run_is_trained_refused_and_resumed(files: Path, run_cli):
@@ -188,19 +195,29 @@ def test_two_processes_learn_the_same_and_one_tells(files: Path):
         "sys.exit(main(sys.argv[1:]))\n"
     )
     words = [*places(files, "photos", "masks", "persons"), "--steps", "2", "--run", str(files / "run")]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [*command, str(script), "train", str(files / "tiny.toml"), *words],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=files,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    ran = Ran(0, done.stdout, done.stderr)
+    command = [sys.executable, str(script), "train", str(files / "tiny.toml"), *words]
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torchrun = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}  # what it would set
+    environment = {**os.environ, **torchrun, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment["CUDA_VISIBLE_DEVICES"] = ""
+    both = [
+        subprocess.Popen(
+            command,
+            env={**environment, "RANK": rank, "LOCAL_RANK": rank},
+            cwd=files,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in "01"
+    ]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    ran = Ran(0, said[0], "")
     assert [line.split()[1] for line in lines(ran)] == ["1", "2"] and len(lines(ran, "saved after")) == 1
+    assert "step" not in said[1]
     sums = [(files / rank).read_text().split() for rank in "01"]  # of the weights, after each step
     assert len(sums[0]) == 2 and sums[0] == sums[1]  # they saw other examples, and took the same steps
     assert (files / "run" / "checkpoint.pt").exists()

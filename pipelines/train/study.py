@@ -23,6 +23,7 @@ from pipelines.train.vgg import VGGFeatures, open_vgg
 EDGES_SHARE = 1 / 3  # of EdgeConnect's budget that its edge generator gets
 ATTACK = 0.3  # share of the contour that is bitten when the attack is scored
 GAN_LOSSES = ("hinge", "log", "least_squares", "relativistic")
+GAN_WEIGHT = "0.5"  # the gradient of a trained GAN is then a good quarter of L1's: enough to see what it does
 FEATURES: dict[str, dict[str, str]] = {
     "": {},
     "+perceptual": {"loss.perceptual": "0.1"},
@@ -52,7 +53,7 @@ STUDIES: dict[str, list[Row]] = {
         Row("edgeconnect", "edgeconnect", budget_share=1 - EDGES_SHARE, edges="edges"),
     ],
     "gan": [
-        Row(gan + more, "gated", {"loss.gan": gan, "loss.adversarial": "0.1", **features})
+        Row(gan + more, "gated", {"loss.gan": gan, "loss.adversarial": GAN_WEIGHT, **features})
         for gan in GAN_LOSSES
         for more, features in FEATURES.items()
     ],
