@@ -2,7 +2,7 @@
 
 import pickle
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -26,21 +26,27 @@ class Part(Protocol):
 
 @dataclass
 class Progress:
-    """How far a run has come: the last step done, and the seconds on the clock and of the processor (all threads of
-    the training process; the workers that decode photos are not counted) that the earlier parts of the run took."""
+    """How far a run has come: the last step done, and the seconds on the clock and of the processor that its finished
+    parts took. Saving and scoring are not counted, nor are, of processor seconds, the workers that decode photos."""
 
     step: int = 0
     seconds: float = 0.0
     processor_seconds: float = 0.0
-    began: float = field(default_factory=time.monotonic)
-    processor_began: float = field(default_factory=time.process_time)
+    began: tuple[float, float] | None = None  # the part under way, on both clocks
+
+    def begin(self) -> None:
+        self.began = time.monotonic(), time.process_time()
+
+    def pause(self) -> None:
+        self.seconds, self.processor_seconds = self.trained()
+        self.began = None
 
     def trained(self) -> tuple[float, float]:
         """Seconds on the clock and of the processor in all."""
-        return (
-            self.seconds + time.monotonic() - self.began,
-            self.processor_seconds + time.process_time() - self.processor_began,
-        )
+        if self.began is None:
+            return self.seconds, self.processor_seconds
+        seconds, processor_seconds = time.monotonic() - self.began[0], time.process_time() - self.began[1]
+        return self.seconds + seconds, self.processor_seconds + processor_seconds
 
     def finished(self, run: RunConfig) -> bool:
         """Have the steps, or the minutes that the recipe grants, been spent?"""

@@ -64,4 +64,5 @@ def draw(curves: Mapping[str, list[tuple[int, float]]]) -> Image.Image:
             (left + (step - steps[0]) * across, top + height - (value - low) * up) for step, value in points
         ]
         pen.line(line, fill=BLUE, width=2)
+        pen.circle(line[-1], 3, fill=BLUE)  # all there is to see of a single value
     return sheet

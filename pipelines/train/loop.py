@@ -92,6 +92,7 @@ def train(
     totals: dict[str, float] = {}
     summed = 0  # fewer than log_steps after a resume in between
     logged = saved = time.monotonic()
+    progress.begin()
     for batch in batches(scenes, progress.step, rank, processes, device):
         with autocast():
             drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
@@ -139,6 +140,7 @@ def train(
             history.add(progress.step, progress.trained()[0], means)
             totals, summed, logged = {}, 0, time.monotonic()
         if rank == 0 and (finished or time.monotonic() - saved > 60 * run.checkpoint_minutes):
+            progress.pause()
             save(folder, parts, progress, average)
             save_samples(average, batch, folder / "samples.png")
             scores = {}
@@ -150,6 +152,7 @@ def train(
             spent = f"{seconds:.0f} s, {processor_seconds:.0f} s of the processor"
             tell(f"step {progress.step} saved after {spent}; held-out {words(scores) or 'not scored'}")
             saved = time.monotonic()
+            progress.begin()
         if finished:
             return
 

@@ -32,7 +32,7 @@ class LossConfig:
 @dataclass(frozen=True)
 class RunConfig:
     steps: int = 100_000
-    minutes: float = 0.0  # on the clock in all, resumed parts included; 0 = until `steps`
+    minutes: float = 0.0  # on the clock in all, resumed parts too, scoring not; 0 = until `steps`
     processor_minutes: float = 0.0  # likewise of processor time, the fairer measure on a shared machine
     seed: int = 1
     learning_rate: float = 1e-4
@@ -43,7 +43,7 @@ class RunConfig:
     autocast: bool = True  # compute in bfloat16; false where the processor has no instructions for it
     log_steps: int = 100
     checkpoint_minutes: float = 4.0
-    held_out_count: int = 64  # scenes that are scored at every checkpoint
+    held_out_count: int = 32  # scenes that are scored at every checkpoint
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.log_steps < 1:
