@@ -82,7 +82,7 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     rgb = scale_picture(photo.rgb, framing)
     with watch.stage("restore"):
         if ready_plate is None:
-            plate = models.inpainter.restore(rgb, matte.hole)
+            plate = models.inpainter.restore(rgb, matte.hole, avoid=matte.others)
         else:
             plate = scale_picture(ready_plate, framing)
 
@@ -107,4 +107,5 @@ def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models:
     else:
         at = scale_points(settings.at, working)
         matte = matte_of(rgb, models.segmenter, at=at, edges=settings.edges)
-    return Matte(alpha=scale_alpha(matte.alpha, size), hole=scale_hole(matte.hole, size))
+    hole, others = (scale_hole(region, size) for region in (matte.hole, matte.others))
+    return Matte(alpha=scale_alpha(matte.alpha, size), hole=hole, others=others & ~hole)

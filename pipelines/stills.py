@@ -36,7 +36,7 @@ def restore(
     with watch.stage("segment"):
         matte = find_person(photo, photo.size, settings, models)
     with watch.stage("restore"):
-        plate = models.inpainter.restore(photo.rgb, matte.hole)
+        plate = models.inpainter.restore(photo.rgb, matte.hole, avoid=matte.others)
     save_image(plate, output, settings.force)
     return {"output": str(output), "size": list(photo.size), **watch.report()}
 

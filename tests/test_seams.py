@@ -47,4 +47,20 @@ def test_a_high_step_is_an_edge_of_the_scene_and_stays():
     hole[8:32, 15:45] = True
     picture[hole] = 200
     matches = np.zeros((ROWS, COLUMNS, 2), np.int32) + 2  # a flat place
-    assert np.array_equal(heal(picture, hole, matches), picture)
+    steps = np.diff(heal(picture, hole, matches)[20, :, 0].astype(int))
+    assert steps.max() > 140 and steps.min() < -140
+
+
+def test_no_correction_is_large_and_the_hue_stays():
+    """A dozen seams in a row that all ask for more of the same do not add up to a stain."""
+    picture, hole = np.full((ROWS, COLUMNS, 3), 100, np.uint8), np.zeros((ROWS, COLUMNS), bool)
+    hole[4:36, 4:56] = True
+    ramp_px = np.arange(COLUMNS)[None, :, None] * np.array([6, 3, 0])
+    steep = np.clip(20 + ramp_px, 0, 255).repeat(ROWS, axis=0).astype(np.uint8)
+    picture[:4] = steep[:4]  # what the places come from rises steeply, what is shown is flat
+    matches = places()
+    matches[hole, 0] = 2
+    healed = heal(picture, hole, matches).astype(int) - picture
+    assert 5 < np.abs(healed).max() <= 41
+    strongest = healed[20, np.abs(healed[20, :, 0]).argmax()]
+    assert abs(strongest[2]) <= 5 and strongest[0] * strongest[1] >= 0

@@ -95,6 +95,19 @@ def test_the_guide_decides_between_textures():
         np.testing.assert_allclose(painted[region].reshape(-1, 3).mean(axis=0), wanted, atol=25)
 
 
+def test_what_must_not_be_copied_is_not():
+    """A second person stays in the photo, in a colour found nowhere else, and beside the hole."""
+    truth, hole = weave(), person_like()
+    others = np.roll(hole, 68, axis=1)
+    photo = truth.copy()
+    photo[others] = 255, 0, 255
+    photo[hole] = 0
+    painted = synthesize(photo, hole, blurred_guide(truth, hole), avoid=others)
+    magenta = lambda rgb: (rgb[hole].astype(int) @ [1, -2, 1] > 250).sum()
+    assert magenta(painted) == 0
+    np.testing.assert_array_equal(painted[others], photo[others])
+
+
 def test_two_runs_give_one_picture():
     truth, hole = weave(96, 120), person_like(96, 120)
     guide = blurred_guide(truth, hole)
@@ -105,9 +118,9 @@ def test_with_nothing_to_copy_the_guide_is_enlarged():
     hole = np.ones((40, 30), bool)
     hole[0, 0] = False
     guide = np.full((16, 16, 3), (10, 200, 60), np.uint8)
-    painted = synthesize(np.zeros((40, 30, 3), np.uint8), hole, guide)
-    assert (painted[hole] == (10, 200, 60)).all()
-    assert (painted[0, 0] == 0).all()
+    photo = np.zeros((40, 30, 3), np.uint8)
+    photo[0, 0] = 10, 200, 60
+    assert (synthesize(photo, hole, guide) == (10, 200, 60)).all()
 
 
 def test_the_default_inpainter_restores_a_textured_wall_sharply_and_telea_does_not():

@@ -26,14 +26,17 @@ class GatedInpainter:
         self._notice = notice
         self._generator = load_generator(checked_weights(WEIGHTS))
 
-    def restore(self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    def restore(
+        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)
         try:
             guide = self.paint(window, rgb, hole)
-            painted = synthesize(window.of(rgb), window.of(hole), guide)
+            not_copied = None if avoid is None else window.of(avoid)
+            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)

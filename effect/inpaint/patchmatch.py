@@ -1,36 +1,25 @@
-"""The two inner loops of `texture`: finding the most similar known patch, and rebuilding a picture from the found.
+"""The two inner loops of texture synthesis: finding the most similar known patch, and rebuilding from the found.
 
 Compiled by numba. All arithmetic that decides a match is on integers, so every machine finds the same.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 RADIUS = 3  # pixels: patches are 7 x 7
 OVERLAP = 1  # pixels: a pixel is rebuilt from the 3 x 3 patches around it; more of them blur
-GUIDE_STEP = 3  # the soft guide is compared at every third pixel of a patch
-GUIDE_SHARE = 5  # 49 pixels of a patch to 9 of its guide, rounded
 RELIABLE = 8000.0  # costs far below this count as equally good
+UNLIMITED = 2**31 - 1  # the cost of a match that is not allowed
 
 
 @njit(cache=True, nogil=True)
-def distance(picture, belief, guide, weights, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
-    """What speaks against a match: squared differences of the patches and of their guides, and the height between.
+def distance(picture, belief, height_penalty, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
+    """What speaks against a match: squared differences of the patches, and the height between them.
 
     Gives up once that reaches the limit, and returns the limit then.
     """
-    guide_weight, height_penalty = weights
-    total = 0
-    if guide_weight:
-        for dy in range(-RADIUS, RADIUS + 1, GUIDE_STEP):
-            for dx in range(-RADIUS, RADIUS + 1, GUIDE_STEP):
-                for channel in range(3):
-                    d = np.int32(guide[row + dy, column + dx, channel]) - np.int32(
-                        guide[other_row + dy, other_column + dx, channel]
-                    )
-                    total += d * d
-        total *= GUIDE_SHARE * guide_weight
-    total += height_penalty * abs(row - other_row) // picture.shape[0]
+    total = height_penalty * abs(row - other_row) // picture.shape[0]
     for dy in range(-RADIUS, RADIUS + 1):
         if total >= limit:
             return limit
@@ -46,21 +35,26 @@ def distance(picture, belief, guide, weights, row, column, other_row, other_colu
 
 
 @njit(cache=True, nogil=True)
-def search(picture, belief, guide, targets, sources, matches, weights, sweeps, seed):  # type: ignore[no-untyped-def]
-    """PatchMatch: improve `matches` in place; returns the matches' costs, int32 (H, W).
+def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  # type: ignore[no-untyped-def]
+    """PatchMatch (Barnes et al., SIGGRAPH 2009): improve `matches` in place; returns their costs, int32 (H, W).
 
-    picture, guide: uint8 (H, W, 3); targets, sources: bool (H, W), patch centres at least RADIUS from the border;
+    picture: uint8 (H, W, 3); targets, sources: bool (H, W), patch centres at least RADIUS from the border;
     matches: int32 (H, W, 2), row and column of a source for every target; belief: uint8 (H, W), how much a pixel of
-    a target counts; weights: two ints, of the guide and of a whole picture's height between target and source.
+    a target counts; limits: three ints, the cost of a whole picture's height between target and source, the least
+    distance between them and the radius of the search around a match, both in pixels along the longer axis.
     """
     height, width = targets.shape
-    unlimited = np.int64(2**31 - 1)
+    height_penalty, nearest_px, reach_px = limits
+    unlimited = np.int64(UNLIMITED)
     costs = np.zeros((height, width), np.int32)
     for row in range(height):
         for column in range(width):
             if targets[row, column]:
                 y, x = matches[row, column]
-                costs[row, column] = distance(picture, belief, guide, weights, row, column, y, x, unlimited)
+                cost = unlimited
+                if max(abs(y - row), abs(x - column)) >= nearest_px:
+                    cost = distance(picture, belief, height_penalty, row, column, y, x, unlimited)
+                costs[row, column] = cost
 
     state = np.uint64(seed * 2 + 1)
     for sweep in range(sweeps):
@@ -81,19 +75,20 @@ def search(picture, belief, guide, targets, sources, matches, weights, sweeps, s
                         continue
                     y = matches[neighbour_row, neighbour_column, 0] + back_y
                     x = matches[neighbour_row, neighbour_column, 1] + back_x
-                    if sources[y, x]:
-                        cost = distance(picture, belief, guide, weights, row, column, y, x, best)
+                    if sources[y, x] and max(abs(y - row), abs(x - column)) >= nearest_px:
+                        cost = distance(picture, belief, height_penalty, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
 
-                reach = max(height, width)
+                reach = reach_px
                 while reach >= 1:  # random places, ever closer to the best so far
                     state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
                     y = best_y + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
                     state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
                     x = best_x + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
-                    if 0 <= y < height and 0 <= x < width and sources[y, x]:
-                        cost = distance(picture, belief, guide, weights, row, column, y, x, best)
+                    far = max(abs(y - row), abs(x - column)) >= nearest_px
+                    if far and 0 <= y < height and 0 <= x < width and sources[y, x]:
+                        cost = distance(picture, belief, height_penalty, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
                     reach //= 2
@@ -101,6 +96,12 @@ def search(picture, belief, guide, targets, sources, matches, weights, sweeps, s
                 costs[row, column] = best
                 matches[row, column, 0], matches[row, column, 1] = best_y, best_x
     return costs
+
+
+def random_matches(sources: NDArray[np.bool_], seed: int) -> NDArray[np.int32]:
+    """A random source patch for every pixel: int32 (H, W, 2), row and column."""
+    places = np.argwhere(sources).astype(np.int32)
+    return places[np.random.default_rng(seed).integers(len(places), size=sources.shape)]
 
 
 @njit(cache=True, nogil=True)

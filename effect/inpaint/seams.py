@@ -10,10 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-STEP_LIMIT = 40  # levels of 255, over all channels; a larger step is an edge of the scene, not a seam
-SCREENING = (
-    2e-3  # pulls the correction to zero over some 20 pixels, so that one seam does not tint the whole hole
+STEP_LIMIT = (
+    60  # levels of 255, over all channels; what is larger may be an edge of the scene and counts less
 )
+SCREENING = (
+    1e-3  # pulls the correction to zero over some 30 pixels, so that one seam does not tint the whole hole
+)
+MOST_CORRECTION = 40  # levels of 255
 SWEEPS = 30  # of Gauss-Seidel at every size
 OVERRELAXATION = 1.6
 SMALLEST_PX = 8
@@ -28,6 +31,8 @@ def heal(
     missing pixel is like. Returns uint8 (H, W, 3), equal to picture where nothing is missing.
     """
     correction = solve(divergence(picture, missing, matches), missing, SCREENING)
+    largest = np.abs(correction).max(axis=2, keepdims=True)
+    correction *= MOST_CORRECTION / np.maximum(largest, MOST_CORRECTION)  # all channels alike: the hue stays
     return np.clip(np.rint(picture + correction), 0, 255).astype(np.uint8)
 
 
@@ -65,9 +70,11 @@ def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
                 if y >= height or x >= width or not (missing[row, column] or missing[y, x]):
                     continue
                 error = step_error(picture, missing, matches, row, column, dy, dx)
-                if np.abs(error).sum() <= STEP_LIMIT:
-                    result[row, column] += error
-                    result[y, x] -= error
+                step = np.abs(error).sum()
+                if step > STEP_LIMIT:
+                    error *= np.float32((STEP_LIMIT / step) ** 2)
+                result[row, column] += error
+                result[y, x] -= error
     return result
 
 

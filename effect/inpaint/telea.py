@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.inpaint.membrane import match_rim
 from effect.inpaint.window import Window
 
 MAX_SIDE_PX = 512  # fast marching is slow and no better on more pixels
@@ -13,11 +14,14 @@ RADIUS_PX = 5
 class TeleaInpainter:
     name = "telea"
 
-    def restore(self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """See `effect.inpaint.Inpainter.restore`."""
+    def restore(
+        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
+        """See `effect.inpaint.Inpainter.restore`; nothing is copied, so there is nothing to avoid."""
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)
         small, missing = window.shrink(rgb, hole, MAX_SIDE_PX, multiple=1)
         painted = cv2.inpaint(small, missing.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA)
-        return window.paste(rgb, hole, window.enlarge(np.asarray(painted, np.uint8)))
+        large = window.enlarge(np.asarray(painted, np.uint8))
+        return window.paste(rgb, hole, match_rim(window.of(rgb), large, window.of(hole)))

@@ -1,94 +1,92 @@
-"""Texture from the photo itself: small patches of the known picture are arranged to follow what the network painted.
+"""Texture from the photo itself: pieces of the known picture, laid out to follow what the network painted.
 
-Coarse to fine, patches are matched by PatchMatch (Barnes et al., SIGGRAPH 2009) and the picture is rebuilt from
-their overlaps (Wexler et al., "Space-Time Completion of Video", 2007). The network's picture starts it off and
-joins the comparison at the small sizes, so it decides structure and colour; texture comes from the photo at its own
-resolution.
+The layout is decided on a small picture. Coarse to fine, its pieces are then fitted to each other by PatchMatch
+(Barnes et al., SIGGRAPH 2009) around the places they came from, and their seams are healed, so the texture is the
+photo's own at its own resolution.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-COARSEST_SIDE_PX = 24  # here a person is a few patches wide
-GUIDED_LEVELS = 3  # the smallest ones, where the network's picture has a say; it is too blurred beyond
-GUIDE_WEIGHT = 2  # of the network's picture against the patch's own pixels
-GUIDE_BLUR_PX = 1  # painted pixels are softer than known ones: blur makes them alike before they are compared
+from effect.inpaint.layout import lay_out
+from effect.inpaint.membrane import match_rim
+from effect.inpaint.offsets import pixel_grid
+
+LAYOUT_SIDE_PX = 112  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
-FEWEST_SOURCES = 200  # patches to choose from; with fewer, a level is skipped
+FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wallpaper
+FIT_REACH_PX = 6  # how far from its place in the layout a patch may look for a better one, at every size
+FIT_SWEEPS = 1
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
-SEED = 1  # the search is random: a fixed seed gives every photo one plate
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard to search at one level: rebuildings of the picture, and sweeps of PatchMatch before each."""
-
-    rebuildings: int
-    sweeps: int
-
-
-GUIDED = Effort(rebuildings=8, sweeps=3)  # small and cheap, and what is decided here stays
-MEDIUM = Effort(rebuildings=3, sweeps=2)
-LARGE = Effort(rebuildings=1, sweeps=1)  # the matches of the level below are near enough
-LARGE_HOLE_PX = 150_000
 
 
 def synthesize(
-    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], guide: NDArray[np.uint8]
+    rgb: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    guide: NDArray[np.uint8],
+    avoid: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Fill the hole with the photo's own texture, laid out as in the guide.
 
-    rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size.
-    Returns uint8 (H, W, 3), equal to rgb outside the hole. Where nothing known is left to copy, the guide is enlarged.
+    rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size;
+    avoid: bool (H, W), known pixels that must not be copied.
+    Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the guide.
     """
-    from effect.inpaint.patchmatch import RADIUS, rebuild, search
     from effect.inpaint.seams import heal
 
-    matches: NDArray[np.int32] | None = None
-    guided_left = GUIDED_LEVELS
-    for level, size in enumerate(pyramid(rgb.shape[1], rgb.shape[0])):
+    avoid = np.zeros_like(hole) if avoid is None else avoid
+    sizes = pyramid(rgb.shape[1], rgb.shape[0])
+    small, missing = shrink(rgb, hole, sizes[0])
+    if len(sizes) > 1:  # shrinking mixes the person into the pixels around
+        missing = cv2.dilate(missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    usable = ~missing & ~shrink(rgb, avoid, sizes[0])[1]
+    if usable.sum() < FEWEST_USABLE:
+        return fill(rgb, hole, match_rim(rgb, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
+
+    places = lay_out(small, missing, usable, fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA)))
+    for size in sizes:
         picture, missing = shrink(rgb, hole, size)
-        guide_here = resize(guide, size, cv2.INTER_AREA)
-        soft_guide = np.asarray(cv2.GaussianBlur(guide_here, (0, 0), GUIDE_BLUR_PX), np.uint8)
-        inside = np.zeros_like(missing)
-        inside[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
-        touched = cv2.dilate(missing.astype(np.uint8), np.ones((2 * RADIUS + 1,) * 2, np.uint8)) > 0
-        targets, sources = touched & inside, ~touched & inside
-        if sources.sum() < FEWEST_SOURCES:
+        usable = ~missing & ~shrink(rgb, avoid, size)[1]
+        if not usable.any():
             continue
+        places = move_to_usable(enlarge(places, size), usable)
+        picture, places = fit(picture, missing, usable, places)
+    return heal(picture, hole, places)
 
-        belief = belief_in(missing)
-        if matches is None:
-            picture = fill(picture, missing, guide_here)
-            matches = any_matches(sources, level)
-        else:
-            matches = enlarge(matches, sources, level)
-            picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), belief)
 
-        guided_left -= 1
-        guided = guided_left >= 0
-        effort = GUIDED if guided else MEDIUM if missing.sum() < LARGE_HOLE_PX else LARGE
-        weights = (GUIDE_WEIGHT if guided else 0, HEIGHT_PENALTY)
-        for round_number in range(effort.rebuildings):
-            seed = (SEED + level) * 64 + round_number
-            costs = search(
-                picture, belief, soft_guide, targets, sources, matches, weights, effort.sweeps, seed
-            )
-            picture = rebuild(picture, missing, matches, costs, belief)
-        matches = carry_to_border(matches, RADIUS)
+def fit(
+    picture: NDArray[np.uint8],
+    missing: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    places: NDArray[np.int32],
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The picture (H, W, 3) painted from its places (H, W, 2), and the places after fitting them to each other."""
+    from effect.inpaint.patchmatch import RADIUS, rebuild, search
 
-    if matches is None:
-        return fill(rgb, hole, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC))
-    return heal(picture, hole, matches)
+    square = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+    touched = cv2.dilate(missing.astype(np.uint8), square) > 0
+    inside = np.zeros_like(missing)
+    inside[RADIUS:-RADIUS, RADIUS:-RADIUS] = True
+    targets = touched & inside
+    sources = cv2.erode(usable.astype(np.uint8), square).astype(bool) & inside
+    if not sources.any():
+        return fill(picture, missing, picture[places[..., 0], places[..., 1]]), places
+    belief = belief_in(missing)
+    matches = move_to_usable(places, sources)
+    picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), belief)
+    limits = (HEIGHT_PENALTY, 0, FIT_REACH_PX)
+    costs = search(picture, belief, targets, sources, matches, limits, FIT_SWEEPS, missing.shape[0])
+    return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
 
 
 def pyramid(width: int, height: int) -> list[tuple[int, int]]:
-    """Picture sizes (width, height) from about COARSEST_SIDE_PX to the full one, each about twice the one before."""
-    halvings = max(0, int(np.ceil(np.log2(max(width, height) / COARSEST_SIDE_PX))))
-    shrink_to = lambda side, k: max(16, round(side / 2**k)) if k else side
+    """Picture sizes (width, height) from LAYOUT_SIDE_PX to the full one, each about twice the one before."""
+    halvings = max(0, int(np.ceil(np.log2(max(width, height) / LAYOUT_SIDE_PX))))
+    if not halvings:
+        return [(width, height)]
+    ratio = (max(width, height) / LAYOUT_SIDE_PX) ** (1 / halvings)
+    shrink_to = lambda side, k: max(16, round(side / ratio**k)) if k else side
     return [(shrink_to(width, k), shrink_to(height, k)) for k in range(halvings, -1, -1)]
 
 
@@ -106,25 +104,24 @@ def resize(picture: NDArray[np.uint8], size: tuple[int, ...], interpolation: int
     return np.asarray(cv2.resize(picture, size, interpolation=interpolation), np.uint8)
 
 
-def any_matches(sources: NDArray[np.bool_], level: int) -> NDArray[np.int32]:
-    """A random source patch for every pixel: int32 (H, W, 2), row and column."""
-    places = np.argwhere(sources).astype(np.int32)
-    return places[np.random.default_rng((SEED, level)).integers(len(places), size=sources.shape)]
+def enlarge(places: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int32]:
+    """The places (h, w, 2) of a smaller picture for the pixels of one of this size, offsets grown in proportion."""
+    width, height = size
+    small = places.shape[:2]
+    rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), small, strict=True))
+    offsets = (places - pixel_grid(*small)) * np.array([height / small[0], width / small[1]])
+    enlarged = np.rint(offsets[rows[:, None], columns]).astype(np.int32) + pixel_grid(height, width)
+    return np.clip(enlarged, 0, [height - 1, width - 1]).astype(np.int32)
 
 
-def enlarge(coarser: NDArray[np.int32], sources: NDArray[np.bool_], level: int) -> NDArray[np.int32]:
-    """The coarser level's matches for the pixels of this one, moved in proportion; random where that is no source.
-
-    coarser: int32 (h, w, 2); sources: bool (H, W). Returns int32 (H, W, 2).
-    """
-    height, width = sources.shape
-    rows, columns = (np.arange(n) * m // n for n, m in zip(sources.shape, coarser.shape[:2], strict=True))
-    scale = np.array([height / coarser.shape[0], width / coarser.shape[1]])
-    offsets = (coarser - pixel_grid(*coarser.shape[:2])) * scale
-    matches = np.rint(offsets[rows[:, None], columns]).astype(np.int32) + pixel_grid(height, width)
-    matches = np.clip(matches, 0, [height - 1, width - 1]).astype(np.int32)
-    usable = sources[matches[..., 0], matches[..., 1]]
-    return np.where(usable[..., None], matches, any_matches(sources, level))
+def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The places (H, W, 2), those that are not usable (H, W) moved to the nearest that is."""
+    _, areas = cv2.distanceTransformWithLabels(
+        (~usable).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((int(areas.max()) + 1, 2), np.int32)
+    nearest[areas[usable]] = np.argwhere(usable)
+    return nearest[areas[places[..., 0], places[..., 1]]]
 
 
 def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.int32]:
@@ -133,11 +130,6 @@ def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.in
     rows, columns = (np.clip(np.arange(n), margin_px, n - margin_px - 1) for n in matches.shape[:2])
     inner = np.ix_(rows, columns)
     return matches[inner] + grid - grid[inner]
-
-
-def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
-    """Row and column of every pixel: int32 (height, width, 2)."""
-    return np.indices((height, width), dtype=np.int32).transpose(1, 2, 0)
 
 
 def belief_in(missing: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -70,37 +70,5 @@ class Window:
         """The photo with the painted window's pixels in the hole; every known pixel stays as it was."""
         plate = rgb.copy()
         missing = self.of(hole)
-        self.of(plate)[missing] = match_rim(self.of(rgb), painted, missing)[missing]
+        self.of(plate)[missing] = painted[missing]
         return plate
-
-
-def match_rim(
-    rgb: NDArray[np.uint8], painted: NDArray[np.uint8], hole: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
-    """Shift the painted colours smoothly so that they meet the known ones at the hole's edge.
-
-    The difference on the known rim is spread over the hole as a smooth membrane, which is what gradient-domain
-    cloning computes (Perez et al., "Poisson Image Editing", 2003; Farbman et al. 2009).
-    All three are the window's: uint8 (h, w, 3) twice and bool (h, w). Returns uint8 (h, w, 3).
-    """
-    rim = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
-    difference = (rgb.astype(np.float32) - painted) * rim[..., None]
-    membrane = spread(difference, rim.astype(np.float32))
-    return np.clip(np.rint(painted + membrane), 0, 255).astype(np.uint8)
-
-
-def spread(values: NDArray, weights: NDArray) -> NDArray:
-    """Fill weightless pixels with averages of ever larger surroundings (pull-push, Gortler et al. 1996).
-
-    values: float32 (H, W, C), already multiplied by weights float32 (H, W). Returns float32 (H, W, C).
-    """
-    height, width = weights.shape
-    if min(height, width) <= 2:
-        mean = values.sum(axis=(0, 1)) / max(float(weights.sum()), 1e-6)
-        return np.broadcast_to(mean, values.shape).astype(np.float32)
-    half = ((width + 1) // 2, (height + 1) // 2)
-    halve = lambda picture: cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
-    coarse = spread(halve(values), halve(weights))
-    coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    share = np.minimum(weights, 1)[..., None]
-    return values / np.maximum(weights, 1e-6)[..., None] * share + coarse * (1 - share)

@@ -16,10 +16,15 @@ HOLE_GROWTH_SHARE = 0.015  # of the photo's height: grown so that no rim, contac
 
 @dataclass(frozen=True)
 class Matte:
-    """Where the person is: alpha float32 (H, W) in 0-1, and the hole to restore behind them, bool (H, W)."""
+    """Where the person is.
+
+    alpha: float32 (H, W) in 0-1; hole: bool (H, W), what to restore behind them; others: bool (H, W), people who stay,
+    which must not be copied into the hole.
+    """
 
     alpha: np.ndarray
     hole: np.ndarray
+    others: np.ndarray
 
 
 class Segmenter(Protocol):
@@ -55,10 +60,11 @@ def matte_of(
     from effect.segment.matting import refine
     from effect.segment.people import cleaned, picked
 
-    probability = cleaned(segmenter.probability(rgb, at))
+    everybody = segmenter.probability(rgb, at)
+    probability = cleaned(everybody)
     if at:
         probability = picked(rgb, probability, at)
-    return _matte(refine(rgb, probability, edges))
+    return _matte(refine(rgb, probability, edges), everybody)
 
 
 def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -> Matte:
@@ -72,12 +78,17 @@ def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -
         )
     if not mask.any():
         raise UserError("the mask is empty: paint the person white")
-    return _matte(refine(rgb, mask.astype(np.float32), edges))
+    alpha = refine(rgb, mask.astype(np.float32), edges)
+    return _matte(alpha, alpha)
 
 
-def _matte(alpha: np.ndarray) -> Matte:
+def _matte(alpha: np.ndarray, everybody: np.ndarray) -> Matte:
     import cv2
 
     radius = max(1, round(HOLE_GROWTH_SHARE * alpha.shape[0]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return Matte(alpha, cv2.dilate((alpha >= HOLE_ALPHA).astype(np.uint8), disc).astype(bool))
+    hole, people = (
+        cv2.dilate((opacity >= HOLE_ALPHA).astype(np.uint8), disc).astype(bool)
+        for opacity in (alpha, everybody)
+    )
+    return Matte(alpha, hole, others=people & ~hole)

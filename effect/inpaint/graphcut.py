@@ -1,0 +1,84 @@
+"""A choice for every pixel so that neighbours agree: alpha expansion by graph cuts.
+
+Boykov, Veksler and Zabih, "Fast Approximate Energy Minimization via Graph Cuts", PAMI 2001.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SWEEPS = 2  # over all choices
+MOST_CAPACITY = 2**28  # the solver counts in 32 bits
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """m pairs of neighbours: indices (m,) of pixels, and what each pays for a pair of choices.
+
+    costs takes the choices (m,) of the first and of the second pixels and returns float64 (m,), 0 for equal ones.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    costs: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+
+
+def expand(costs: NDArray[np.float64], pairs: Pairs) -> NDArray[np.int64]:
+    """A choice for each of n pixels that makes the sum of all costs small: int (n,).
+
+    costs: (n, K), of each choice by itself; pairs: neighbours, and what they pay for unlike choices.
+    """
+    pixels = np.arange(len(costs))
+    chosen = costs.argmin(axis=1)
+    energy = lambda labels: (
+        costs[pixels, labels].sum() + pairs.costs(labels[pairs.first], labels[pairs.second]).sum()
+    )
+    lowest = energy(chosen)
+    for _ in range(SWEEPS):
+        before = lowest
+        for choice in range(costs.shape[1]):
+            changed = np.where(cut(costs, pairs, chosen, choice), choice, chosen)
+            if (new := energy(changed)) < lowest:
+                chosen, lowest = changed, new
+        if lowest == before:
+            break
+    return chosen
+
+
+def cut(
+    costs: NDArray[np.float64], pairs: Pairs, chosen: NDArray[np.int64], choice: int
+) -> NDArray[np.bool_]:
+    """Which pixels should change to `choice` at once: bool (n,), the smallest cut of a graph.
+
+    Kolmogorov and Zabih, "What Energy Functions Can Be Minimized via Graph Cuts?", 2004, section 4.1.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+    n = len(costs)
+    source, sink = n, n + 1
+    now_first, now_second = chosen[pairs.first], chosen[pairs.second]
+    new = np.full(len(pairs.first), choice)
+    neither, second_changes = pairs.costs(now_first, now_second), pairs.costs(now_first, new)
+    first_changes = pairs.costs(new, now_second)
+
+    change = costs[:, choice] - costs[np.arange(n), chosen]
+    np.add.at(change, pairs.first, first_changes - neither)
+    np.add.at(change, pairs.second, -first_changes)
+    only_second = np.maximum(0, first_changes + second_changes - neither)
+
+    every = np.arange(n)
+    rows = np.concatenate([np.full(n, source), every, pairs.first])
+    columns = np.concatenate([every, np.full(n, sink), pairs.second])
+    capacities = np.concatenate([np.maximum(change, 0), np.maximum(-change, 0), only_second])
+    capacities = np.minimum(np.rint(capacities), MOST_CAPACITY).astype(np.int32)
+    open_ = capacities > 0
+    graph = csr_array((capacities[open_], (rows[open_], columns[open_])), shape=(n + 2, n + 2))
+    residual = graph - maximum_flow(graph, source, sink).flow
+    residual.data[residual.data < 0] = 0
+    residual.eliminate_zeros()
+    stays = np.zeros(n + 2, bool)
+    stays[breadth_first_order(residual, source, return_predecessors=False)] = True
+    return ~stays[:n]

@@ -1,0 +1,131 @@
+"""Which piece of the photo goes on into the hole, and where: the layout of a restored background.
+
+Each missing pixel takes the pixel at one of the photo's common offsets, so that neighbours agree (He and Sun,
+"Statistics of Patch Offsets for Image Completion", ECCV 2012; Pritch et al., "Shift-Map Image Editing", ICCV 2009).
+The network's picture says which colours belong where.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.offsets import (
+    SOFT_PX,
+    common_offsets,
+    known_average,
+    pixel_grid,
+    sample,
+    with_offsets_for_all,
+)
+
+# Costs, in squared levels of 255 summed over the channels
+GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
+RARITY_WEIGHT = 1.0  # of how little a place resembles any other: things that are there once stay there once
+HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
+RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
+UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
+MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
+FORBIDDEN = 10_000_000.0
+NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+
+
+def lay_out(
+    picture: NDArray[np.uint8],
+    missing: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    guide: NDArray[np.uint8],
+) -> NDArray[np.int32]:
+    """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
+
+    picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
+    guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
+    """
+    offsets, rarity = common_offsets(picture, usable)
+    offsets = with_offsets_for_all(missing, usable, offsets)
+    choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
+    costs = choice_costs(choices, picture, missing, guide, rarity)
+    chosen = expand(costs, seams(choices, missing))
+    places = pixel_grid(*missing.shape)
+    places[missing] += offsets[chosen]
+    return places
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What each of n missing pixels may take: one of K offsets.
+
+    pixels: (n, 2); offsets: (K, 2); rows, columns, allowed: (n, K), where an offset leads to; colours: (n, K, 3).
+    """
+
+    pixels: NDArray[np.int64]
+    offsets: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
+    colours: NDArray[np.float32]
+
+    @classmethod
+    def at(
+        cls,
+        pixels: NDArray[np.int64],
+        offsets: NDArray[np.int32],
+        usable: NDArray[np.bool_],
+        picture: NDArray[np.uint8],
+    ) -> "Choices":
+        rows, columns = pixels[:, :1] + offsets[:, 0], pixels[:, 1:] + offsets[:, 1]
+        allowed = sample(usable, rows, columns, False)
+        return cls(
+            pixels, offsets, rows, columns, allowed, sample(picture, rows, columns, 0).astype(np.float32)
+        )
+
+
+def choice_costs(
+    choices: Choices,
+    picture: NDArray[np.uint8],
+    missing: NDArray[np.bool_],
+    guide: NDArray[np.uint8],
+    rarity: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """What speaks against each choice by itself: float64 (n, K)."""
+    height = missing.shape[0]
+    known_colours = known_average(picture, ~missing)
+    wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
+    there = sample(known_colours, choices.rows, choices.columns, 0)
+    costs = GUIDE_WEIGHT * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
+    costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
+    costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
+    for dy, dx in NEIGHBOURS:
+        rows, columns = choices.pixels[:, 0] + dy, choices.pixels[:, 1] + dx
+        on_rim = sample(~missing, rows, columns, False)[:, None]
+        same = sample(picture, rows, columns, 0).astype(np.float32)[:, None]
+        moved = sample(picture, choices.rows + dy, choices.columns + dx, 0).astype(np.float32)
+        judged = sample(~missing, choices.rows + dy, choices.columns + dx, False)
+        difference = np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
+        costs += np.where(on_rim, difference, 0)
+    return np.where(choices.allowed, costs, FORBIDDEN)
+
+
+def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
+    """The neighbouring missing pixels, and how visible a seam between two choices is: how much the two offsets
+    disagree about either pixel (Pritch et al., equation 4).
+    """
+    index = np.full(missing.shape, -1)
+    index[missing] = np.arange(len(choices.pixels))
+    beside = [(index[:, :-1], index[:, 1:]), (index[:-1], index[1:])]
+    both = [(a >= 0) & (b >= 0) for a, b in beside]
+    first, second = (
+        np.concatenate([pair[side][ok] for pair, ok in zip(beside, both, strict=True)]) for side in (0, 1)
+    )
+
+    def visibility(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+        total = np.zeros(len(first))
+        for pixel in (first, second):
+            judged = choices.allowed[pixel, one] & choices.allowed[pixel, other]
+            step = choices.colours[pixel, one] - choices.colours[pixel, other]
+            total += np.where(judged, (step**2).sum(axis=1), UNKNOWN_STEP)
+        return np.where(one == other, 0, total)
+
+    return Pairs(first, second, visibility)

@@ -1,0 +1,97 @@
+"""How a photo repeats itself: the commonest offsets between places that look alike.
+
+A shore goes on sideways, a wall in both directions: a few offsets explain most of a scene (He and Sun, "Statistics of
+Patch Offsets for Image Completion", ECCV 2012).
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+OFFSETS = 60  # the commonest ones (He and Sun, section 3.2)
+NEAREST_SHARE = 1 / 15  # of the picture's side: shorter offsets say only that colours change slowly
+PEAK_BLUR_PX = 1.4
+PEAK_DISTANCE_PX = 3  # between two of the commonest offsets, along each axis
+SEARCH_SWEEPS = 6
+FEWEST_SOURCES = 50  # patches, without which no statistics are made
+MOST_DIFFERENCE = 20_000  # squared levels of 255, summed over the channels: no place is rarer
+SOFT_PX = 2  # the size of the surroundings that a place is judged by
+
+
+def common_offsets(
+    picture: NDArray[np.uint8], usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The commonest offsets (K, 2) between alike patches, K <= OFFSETS, and how unlike the rest each place is.
+
+    The latter, float32 (H, W), is the mean squared difference from the most similar other patch.
+    """
+    from effect.inpaint.patchmatch import RADIUS, UNLIMITED, random_matches, search
+
+    height, width = usable.shape
+    whole = cv2.erode(
+        usable.astype(np.uint8),
+        np.ones((2 * RADIUS + 1,) * 2, np.uint8),
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    ).astype(bool)
+    if whole.sum() < FEWEST_SOURCES:
+        return np.zeros((0, 2), np.int32), np.zeros(usable.shape, np.float32)
+
+    nearest_px = max(4, int(max(height, width) * NEAREST_SHARE))
+    matches = random_matches(whole, seed=1)
+    evenly = np.ones(usable.shape, np.uint8)
+    reach_px = max(height, width)
+    costs = search(picture, evenly, whole, whole, matches, (0, nearest_px, reach_px), SEARCH_SWEEPS, 1)
+    found = whole & (costs < UNLIMITED)
+    steps = (matches - pixel_grid(height, width))[found]
+    votes = np.zeros((2 * height + 1, 2 * width + 1), np.float32)
+    np.add.at(votes, (steps[:, 0] + height, steps[:, 1] + width), 1)
+    votes = cv2.GaussianBlur(votes + votes[::-1, ::-1], (0, 0), PEAK_BLUR_PX)
+    highest_near = cv2.dilate(votes, np.ones((2 * PEAK_DISTANCE_PX + 1,) * 2, np.uint8))
+    peaks = np.argwhere((votes == highest_near) & (votes > 0))
+    peaks = peaks[np.argsort(-votes[tuple(peaks.T)], kind="stable")][:OFFSETS]
+    differences = np.minimum(costs / (2 * RADIUS + 1) ** 2, MOST_DIFFERENCE).astype(np.float32)
+    return (peaks - [height, width]).astype(np.int32), known_average(differences, found)
+
+
+def with_offsets_for_all(
+    missing: NDArray[np.bool_], usable: NDArray[np.bool_], offsets: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """More offsets, until every missing pixel has a usable one; each next one serves as many pixels as possible."""
+    height, width = missing.shape
+    rows, columns = np.argwhere(missing).T
+    left = missing.copy()
+    for offset in offsets:
+        left[missing] &= ~sample(usable, rows + offset[0], columns + offset[1], False)
+    size = (2 * height, 2 * width)  # no wrapping round
+    usable_spectrum = np.fft.rfft2(usable, size)
+    far = np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.fftfreq(size[1]))
+    while left.any():
+        served = np.fft.irfft2(usable_spectrum * np.conj(np.fft.rfft2(left, size)), size)
+        best = np.unravel_index(np.argmax(np.rint(served) * (1 - 0.5 * far)), size)
+        offset = np.array([(b + s // 2) % s - s // 2 for b, s in zip(best, size, strict=True)], np.int32)
+        offsets = np.concatenate([offsets, offset[None]])
+        left[missing] &= ~sample(usable, rows + offset[0], columns + offset[1], False)
+    return offsets
+
+
+def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
+    """Row and column of every pixel: int32 (height, width, 2)."""
+    return np.ascontiguousarray(np.indices((height, width), dtype=np.int32).transpose(1, 2, 0))
+
+
+def known_average(values: NDArray, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Values (H, W) or (H, W, C), softened over SOFT_PX by known ones alone."""
+    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), SOFT_PX)
+    weighted = (values.T * known.T).T.astype(np.float32)
+    soft = cv2.GaussianBlur(weighted, (0, 0), SOFT_PX)
+    return (soft.T / np.maximum(weights, 1e-3).T).T.astype(np.float32)
+
+
+def sample(values: NDArray, rows: NDArray, columns: NDArray, outside: object) -> NDArray:
+    """values[rows, columns], and `outside` where that lies beyond the picture."""
+    height, width = values.shape[:2]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    result = np.full((*inside.shape, *values.shape[2:]), outside, values.dtype)
+    result[inside] = values[rows[inside], columns[inside]]
+    return result

@@ -1,0 +1,120 @@
+"""The layout of a restored background: common offsets, the cut that joins pieces, and what must not be copied."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.layout import lay_out
+from effect.inpaint.offsets import common_offsets, pixel_grid, sample, with_offsets_for_all
+
+
+def tiles(height: int = 60, width: int = 80, period_px: int = 16) -> NDArray[np.uint8]:
+    """The same soft random tile again and again."""
+    tile = cv2.GaussianBlur(
+        np.random.default_rng(3).integers(0, 256, (period_px, period_px, 3)) / 1.0, (0, 0), 1.5
+    )
+    tile = 20 + 215 * (tile - tile.min()) / np.ptp(tile)
+    rows, columns = np.arange(height) % period_px, np.arange(width) % period_px
+    return tile[rows[:, None], columns].astype(np.uint8)
+
+
+def middle(height: int = 60, width: int = 80) -> NDArray[np.bool_]:
+    hole = np.zeros((height, width), bool)
+    hole[20:45, 30:52] = True
+    return hole
+
+
+def test_a_pattern_repeats_at_its_period():
+    offsets, rarity = common_offsets(tiles(), ~middle())
+    assert all(dy % 16 == 0 and dx % 16 == 0 for dy, dx in offsets[:4])
+    assert np.median(rarity[~middle()]) < 1, "every tile has a twin"
+
+
+def test_what_is_there_once_is_rare():
+    picture = tiles()
+    picture[4:14, 4:14] = np.random.default_rng(9).integers(0, 256, (10, 10, 3))
+    _, rarity = common_offsets(picture, ~middle())
+    assert rarity[6:12, 6:12].min() > 20 * np.median(rarity[~middle()])
+    assert rarity[6:12, 6:12].min() > 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_missing_pixel_gets_a_usable_offset(seed: int):
+    rng = np.random.default_rng(seed)
+    missing = rng.random((23, 31)) < rng.uniform(0.2, 0.95)
+    usable = ~missing & (rng.random(missing.shape) < 0.3)
+    usable[rng.integers(23), rng.integers(31)] = True
+    missing &= ~usable
+    offsets = with_offsets_for_all(missing, usable, np.zeros((0, 2), np.int32))
+    rows, columns = np.argwhere(missing).T
+    served = np.zeros(len(rows), bool)
+    for dy, dx in offsets:
+        served |= sample(usable, rows + dy, columns + dx, False)
+    assert served.all()
+
+
+def test_a_pattern_goes_on_through_the_hole():
+    truth, hole = tiles(), middle()
+    photo = np.where(hole[..., None], np.uint8(0), truth)
+    places = lay_out(photo, hole, ~hole, np.full_like(truth, 128))
+    np.testing.assert_array_equal(photo[places[..., 0], places[..., 1]], truth)
+    np.testing.assert_array_equal(places[~hole], pixel_grid(60, 80)[~hole])
+
+
+def test_only_usable_places_are_taken():
+    truth, hole = tiles(), middle()
+    usable = ~hole
+    usable[:, 40:] = False
+    places = lay_out(np.where(hole[..., None], np.uint8(0), truth), hole, usable, truth)
+    assert usable[places[hole][:, 0], places[hole][:, 1]].all()
+
+
+def test_the_guide_decides_where_the_photo_leaves_a_choice():
+    """A red wall, a blue one, and a hole across their border that reaches the photo's lower edge."""
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, :32], picture[:, 32:] = (200, 40, 40), (40, 40, 200)
+    hole = np.zeros((48, 64), bool)
+    hole[10:, 14:50] = True
+    blue_share = []
+    for colour in ((200, 40, 40), (40, 40, 200)):
+        guide = np.where(hole[..., None], np.array(colour, np.uint8), picture)
+        places = lay_out(np.where(hole[..., None], np.uint8(0), picture), hole, ~hole, guide)
+        colours = picture[places[..., 0], places[..., 1]]
+        blue_share.append((colours[hole] == (40, 40, 200)).all(axis=1).mean())
+    assert blue_share[1] > blue_share[0] + 0.03
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_cut_finds_the_best_of_two_choices(seed: int):
+    """With two choices one expansion is exact: the best of all 2^9 labellings of a 3 x 3 grid."""
+    rng = np.random.default_rng(seed)
+    costs = rng.integers(0, 100, (9, 2)).astype(float)
+    index = np.arange(9).reshape(3, 3)
+    first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
+    second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
+    weights = rng.integers(0, 80, len(first)).astype(float)
+    pairs = Pairs(first, second, lambda one, other: np.where(one == other, 0, weights))
+
+    def energy(labels: NDArray[np.int64]) -> float:
+        return float(costs[np.arange(9), labels].sum() + pairs.costs(labels[first], labels[second]).sum())
+
+    best = min(energy(np.array(labels)) for labels in itertools.product((0, 1), repeat=9))
+    assert energy(expand(costs, pairs)) == best
+
+
+def test_the_cut_prefers_whole_pieces():
+    """One pixel that would rather be different gives in to its neighbours when a seam costs more."""
+    costs = np.tile([0.0, 5.0], (9, 1))
+    costs[4] = 5.0, 0.0
+    index = np.arange(9).reshape(3, 3)
+    first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
+    second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
+    seams = lambda cost: Pairs(first, second, lambda one, other: np.where(one == other, 0.0, cost))
+    assert expand(costs, seams(2.0)).tolist() == [0] * 9
+    assert expand(costs, seams(1.0)).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
