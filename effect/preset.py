@@ -119,7 +119,7 @@ class Preset:
 
     description: str = _setting(_read_text, "")
     frame: str = _setting(_read_frame, "")
-    fps: float = _number(1.0, 240.0, 30.0)
+    fps: float = _number(1.0, 120.0, 30.0)
     reverse: bool = _setting(_read_flag, False)
 
     still_before_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)

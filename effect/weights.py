@@ -23,8 +23,12 @@ def checked_weights(file_name: str, folder: Path = MODELS_FOLDER) -> Path:
         raise UserError(
             f"{error.filename} is missing: restore it with `git checkout -- assets/models`"
         ) from error
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{file_name} is not listed in {folder / 'weights.toml'}") from error
+    except ValueError as error:  # no TOML, or no text
+        raise UserError(
+            f"{folder / 'weights.toml'} is damaged ({error}): restore it with `git checkout -- assets/models`"
+        ) from error
     if hashlib.sha256(content).hexdigest() != expected:
         raise UserError(
             f"{path} is damaged (its sha256 is not the one in weights.toml): "

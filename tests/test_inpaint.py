@@ -222,6 +222,14 @@ def test_missing_files_are_named(tmp_path: Path, lost: str):
         checked_weights("gated.safetensors", folder)
 
 
+@pytest.mark.parametrize("text", ["[gated", "gated = 3", "\x00"])
+def test_a_damaged_list_of_weights_is_named(tmp_path: Path, text: str):
+    models_folder(tmp_path, b"some weights", "0" * 64)
+    (tmp_path / "weights.toml").write_text(text)
+    with pytest.raises(UserError, match="weights.toml"):
+        checked_weights("gated.safetensors", tmp_path)
+
+
 def test_unlisted_weights_are_refused(tmp_path: Path):
     folder = models_folder(tmp_path, b"some weights", "0" * 64)
     (folder / "mine.safetensors").write_bytes(b"mine")

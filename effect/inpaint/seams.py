@@ -16,7 +16,7 @@ STEP_LIMIT = (
 SCREENING = (
     1e-3  # pulls the correction to zero over some 30 pixels, so that one seam does not tint the whole hole
 )
-MOST_CORRECTION = 40  # levels of 255
+MOST_CORRECTION = 20  # levels of 255
 SWEEPS = 30  # of Gauss-Seidel at every size
 OVERRELAXATION = 1.6
 SMALLEST_PX = 8
