@@ -24,6 +24,14 @@ DEMO_CLIP = ("--size", "96x128", "--fps", "8", "--duration", "1.5")  # 12 frames
 SMALL_CLIP = (*DEMO_CLIP, "--butterflies", "12")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def vanishing_numbers_are_zero() -> None:
+    """As in training: tiny gradients are denormal numbers, which cost a processor a hundred times more."""
+    import torch
+
+    torch.set_flush_denormal(True)
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Files of one generated scene, 96x128: a red person before a blue-green wall; outputs go beside them."""

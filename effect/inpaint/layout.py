@@ -22,9 +22,9 @@ from effect.inpaint.offsets import (
 )
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 0.3  # of the difference from the network's picture
-RARITY_WEIGHT = 1.5  # of how little a place resembles any other: things that are there once stay there once
-HEIGHT_PENALTY = 15_000  # for an offset by a whole picture's height: sky belongs above ground
+GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
+RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
+HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
 UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
