@@ -226,7 +226,7 @@ def test_missing_files_are_named(tmp_path: Path, lost: str):
 def test_a_damaged_list_of_weights_is_named(tmp_path: Path, text: str):
     models_folder(tmp_path, b"some weights", "0" * 64)
     (tmp_path / "weights.toml").write_text(text)
-    with pytest.raises(UserError, match="weights.toml"):
+    with pytest.raises(UserError, match=r"weights\.toml"):
         checked_weights("gated.safetensors", tmp_path)
 
 

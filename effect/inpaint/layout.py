@@ -23,11 +23,13 @@ from effect.inpaint.offsets import (
 
 # Costs, in squared levels of 255 summed over the channels
 GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
-RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
+RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
 UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
+CHOICES = 4  # for every missing pixel, so that none must take what does not fit
+COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 FORBIDDEN = 10_000_000.0
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
@@ -44,6 +46,8 @@ def lay_out(
     guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)
+    common = usable & (rarity <= np.quantile(rarity[usable], COMMON_SHARE))
+    offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
     choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
     costs = choice_costs(choices, picture, missing, guide, rarity)

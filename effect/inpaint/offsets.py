@@ -13,6 +13,7 @@ NEAREST_SHARE = 1 / 15  # of the picture's side: shorter offsets say only that c
 PEAK_BLUR_PX = 1.4
 PEAK_DISTANCE_PX = 3  # between two of the commonest offsets, along each axis
 SEARCH_SWEEPS = 6
+MOST_ADDED = 60  # offsets beside the commonest
 FEWEST_SOURCES = 50  # patches, without which no statistics are made
 MOST_DIFFERENCE = 20_000  # squared levels of 255, summed over the channels: no place is rarer
 SOFT_PX = 2  # the size of the surroundings that a place is judged by
@@ -55,23 +56,33 @@ def common_offsets(
 
 
 def with_offsets_for_all(
-    missing: NDArray[np.bool_], usable: NDArray[np.bool_], offsets: NDArray[np.int32]
+    missing: NDArray[np.bool_], usable: NDArray[np.bool_], offsets: NDArray[np.int32], choices: int = 1
 ) -> NDArray[np.int32]:
-    """More offsets, until every missing pixel has a usable one; each next one serves as many pixels as possible."""
+    """More offsets, until every missing pixel has this many usable ones; each next one serves as many as possible.
+
+    Fewer where the picture has not as many usable pixels, or MOST_ADDED were not enough for `choices` above one.
+    """
     height, width = missing.shape
     rows, columns = np.argwhere(missing).T
-    left = missing.copy()
+    lacking = np.full(len(rows), min(choices, int(usable.sum())))
     for offset in offsets:
-        left[missing] &= ~sample(usable, rows + offset[0], columns + offset[1], False)
+        lacking -= sample(usable, rows + offset[0], columns + offset[1], False)
     size = (2 * height, 2 * width)  # no wrapping round
     usable_spectrum = np.fft.rfft2(usable, size)
-    far = np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.fftfreq(size[1]))
-    while left.any():
-        served = np.fft.irfft2(usable_spectrum * np.conj(np.fft.rfft2(left, size)), size)
-        best = np.unravel_index(np.argmax(np.rint(served) * (1 - 0.5 * far)), size)
+    nearness = 1 - 0.5 * np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.fftfreq(size[1]))
+    for offset in offsets:
+        nearness[tuple(offset)] = 0  # not again
+    added = 0
+    while lacking.max() > 0 and (choices == 1 or added < MOST_ADDED):
+        unserved = np.zeros_like(missing)
+        unserved[missing] = lacking > 0
+        served = np.fft.irfft2(usable_spectrum * np.conj(np.fft.rfft2(unserved, size)), size)
+        best = np.unravel_index(np.argmax(np.rint(served) * nearness), size)
+        nearness[best] = 0
         offset = np.array([(b + s // 2) % s - s // 2 for b, s in zip(best, size, strict=True)], np.int32)
         offsets = np.concatenate([offsets, offset[None]])
-        left[missing] &= ~sample(usable, rows + offset[0], columns + offset[1], False)
+        lacking -= sample(usable, rows + offset[0], columns + offset[1], False)
+        added += 1
     return offsets
 
 
