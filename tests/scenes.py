@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from effect.scene import Scene
 
@@ -45,3 +48,14 @@ def _figure_distance(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[
         gap = np.hypot(x - from_x - share * along_x, y - from_y - share * along_y) - radius
         distance = np.minimum(distance, gap)
     return distance
+
+
+def save_training_pictures(folder: Path, size_px: int) -> None:
+    """Write folders `photos`, `masks` and `persons` with one picture each: a scene, an oval, the oval cut out."""
+    y, x = np.mgrid[:size_px, :size_px].astype(np.float32) / size_px
+    oval = ((x - 0.5) / 0.3) ** 2 + ((y - 0.5) / 0.45) ** 2 < 1
+    person = np.dstack([np.full((size_px, size_px, 3), (200, 40, 60)), oval * 255])
+    scene = np.stack([0.8 + 0.2 * x, 0.3 - 0.2 * y, 0.2 * np.sin(9 * y) ** 2], axis=2) * 255
+    for name, pixels in (("photos", scene), ("masks", oval * 255), ("persons", person)):
+        (folder / name).mkdir()
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name / "one.png")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from scenes import save_training_pictures
 
 from effect.errors import UserError
 from effect.inpaint.nets import build, load_generator, metadata_of
@@ -40,13 +41,7 @@ def recipe(network: str = "gated", loss: LossConfig = PLAIN, guidance: str = "no
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Folders `photos`, `masks` and `persons` with one small generated picture each."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
-    oval = ((x - 0.5) / 0.3) ** 2 + ((y - 0.5) / 0.45) ** 2 < 1
-    person = np.dstack([np.full((SIZE, SIZE, 3), (200, 40, 60)), oval * 255])
-    scene = np.stack([0.8 + 0.2 * x, 0.3 - 0.2 * y, 0.2 * np.sin(9 * y) ** 2], axis=2) * 255
-    for name, pixels in (("photos", scene), ("masks", oval * 255), ("persons", person)):
-        (tmp_path / name).mkdir()
-        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / "one.png")
+    save_training_pictures(tmp_path, SIZE)
     return tmp_path
 
 

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from socket import socket
 
-import numpy as np
 import pytest
-from PIL import Image
+from scenes import save_training_pictures
 
 from conftest import ROOT, Ran
 from effect.inpaint.nets import load_generator
@@ -29,13 +28,7 @@ run = {{ log_steps = 1, held_out_count = 2 }}
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """tiny.toml and the folders photos, masks and persons with one picture each."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
-    oval = ((x - 0.5) / 0.3) ** 2 + ((y - 0.5) / 0.45) ** 2 < 1
-    person = np.dstack([np.full((SIZE, SIZE, 3), (200, 40, 60)), oval * 255])
-    scene = np.stack([0.8 + 0.2 * x, 0.3 - 0.2 * y, 0.2 * np.sin(9 * y) ** 2], axis=2) * 255
-    for name, pixels in (("photos", scene), ("masks", oval * 255), ("persons", person)):
-        (tmp_path / name).mkdir()
-        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / "one.png")
+    save_training_pictures(tmp_path, SIZE)
     (tmp_path / "tiny.toml").write_text(RECIPE)
     return tmp_path
 

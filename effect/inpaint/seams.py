@@ -10,12 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-STEP_LIMIT = (
-    60  # levels of 255, over all channels; what is larger may be an edge of the scene and counts less
-)
-SCREENING = (
-    1e-3  # pulls the correction to zero over some 30 pixels, so that one seam does not tint the whole hole
-)
+# Levels of 255, over all channels; a larger step may be an edge of the scene, and counts less.
+STEP_LIMIT = 60
+# Pulls the correction to zero over some 30 pixels, so that one seam does not tint the whole hole.
+SCREENING = 1e-3
 MOST_CORRECTION = 20  # levels of 255
 SWEEPS = 30  # of Gauss-Seidel at every size
 OVERRELAXATION = 1.6
