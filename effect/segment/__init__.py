@@ -57,11 +57,12 @@ def matte_of(
     edges: "matting" (closed-form) or "fast" (guided filter).
     Raises UserError when no person is found, or none at a point.
     """
+    from effect.segment.held import with_held_things
     from effect.segment.matting import refine
     from effect.segment.people import cleaned, picked
 
     everybody = segmenter.probability(rgb, at)
-    probability = cleaned(everybody)
+    probability = with_held_things(rgb, cleaned(everybody))
     if at:
         probability = picked(rgb, probability, at)
     return _matte(refine(rgb, probability, edges), everybody)
