@@ -30,8 +30,8 @@ def with_held_things(rgb: np.ndarray, probability: np.ndarray) -> np.ndarray:
     trimap[small >= CERTAIN] = cv2.GC_FGD
     cv2.setRNGSeed(0)  # GrabCut draws its first colours at random
     picture = np.ascontiguousarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(picture, trimap, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, trimap, [0, 0, 0, 0], background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     added = (trimap == cv2.GC_PR_FGD) & ~people
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(added.astype(np.uint8))
     large = statistics[:, cv2.CC_STAT_AREA] >= SMALLEST_SHARE * people.sum()
