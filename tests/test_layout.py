@@ -118,3 +118,14 @@ def test_the_cut_prefers_whole_pieces():
     seams = lambda cost: Pairs(first, second, lambda one, other: np.where(one == other, 0.0, cost))
     assert expand(costs, seams(2.0)).tolist() == [0] * 9
     assert expand(costs, seams(1.0)).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
+
+
+def test_rough_ground_goes_on_as_rough_ground_though_smooth_pieces_have_its_colour():
+    picture = np.full((60, 80, 3), 128, np.uint8)
+    rng = np.random.default_rng(5)
+    picture[:, 40:] = cv2.GaussianBlur(rng.normal(128, 70, (60, 40, 3)), (0, 0), 1.2).clip(0, 255)
+    missing = np.zeros((60, 80), bool)
+    missing[18:42, 52:72] = True
+    places = lay_out(picture, missing, ~missing, np.full_like(picture, 128))
+    # Seams between rough pieces show, so smooth ones stay tempting: they would take nine tenths of the hole.
+    assert (places[missing][:, 1] >= 38).mean() > 0.4

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
     SOFT_PX,
     common_offsets,
@@ -23,6 +24,7 @@ from effect.inpaint.offsets import (
 
 # Costs, in squared levels of 255 summed over the channels
 GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
+CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: grass goes on as grass
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
@@ -31,6 +33,7 @@ MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 FORBIDDEN = 10_000_000.0
+RIM_PX = 4  # how wide the surroundings are whose contrast goes on into the hole
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -99,6 +102,9 @@ def choice_costs(
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     there = sample(known_colours, choices.rows, choices.columns, 0)
     costs = GUIDE_WEIGHT * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
+    contrast, expected = contrasts(picture, missing)
+    unlike = sample(contrast, choices.rows, choices.columns, 0) - expected[missing][:, None]
+    costs += CONTRAST_WEIGHT * unlike**2
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     for dy, dx in NEIGHBOURS:
@@ -110,6 +116,23 @@ def choice_costs(
         difference = np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
         costs += np.where(on_rim, difference, 0)
     return np.where(choices.allowed, costs, FORBIDDEN)
+
+
+def contrasts(
+    picture: NDArray[np.uint8], missing: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The local contrast of the known picture, and the one to expect in the hole from its surroundings.
+
+    picture: uint8 (H, W, 3); missing: bool (H, W). Both float32 (H, W): standard deviations in levels of 255.
+    """
+    known = ~missing
+    deviation = picture.astype(np.float32) - known_average(picture, known)
+    contrast = np.sqrt(known_average((deviation**2).sum(axis=2), known))
+    square = np.ones((2 * RIM_PX + 1,) * 2, np.uint8)
+    rim = (known & (cv2.dilate(missing.astype(np.uint8), square) > 0)).astype(np.float32)
+    # Two equal channels: a resized picture of one would lose its last axis.
+    expected = spread(np.repeat((contrast * rim)[..., None], 2, axis=2), rim)
+    return contrast, expected[..., 0]
 
 
 def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
