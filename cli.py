@@ -167,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_photo_and_output(restore, "PLATE.png")
     _add_person_options(restore)
     _add_inpainter_option(restore)
+    restore.add_argument("--sketch", type=Path, metavar="PNG", help="white strokes where edges belong")
 
     frame = _add_verb(verbs, "frame", "save one frame of the clip", run=_render_verb, job=_frame)
     _add_photo_and_output(frame, "STILL.png")

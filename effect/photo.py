@@ -67,15 +67,30 @@ def load_mask(path: Path | str, size: tuple[int, int]) -> NDArray[np.bool_]:
 
     Raises UserError when it is not as large as the photo (`size` = width, height), empty, or full.
     """
-    path = Path(path)
-    image = _open_image(path)
-    mask = _decoded(path, lambda: _grey8(_upright(image), under=_BLACK)) >= 128
-    _check_same_size(path, (mask.shape[1], mask.shape[0]), size)
+    mask = _load_white(Path(path), size)
     if not mask.any():
         raise UserError(f"{path}: the mask is empty, paint the person white")
     if mask.all():
         raise UserError(f"{path}: the mask is white everywhere, paint the background black")
     return mask
+
+
+def load_sketch(path: Path | str, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Read strokes, white on black or on nothing, as bool (H, W).
+
+    Raises UserError when the picture is not as large as the photo (`size` = width, height), or holds no stroke.
+    """
+    strokes = _load_white(Path(path), size)
+    if not strokes.any():
+        raise UserError(f"{path}: the sketch is empty, draw the background's lines white on black")
+    return strokes
+
+
+def _load_white(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    image = _open_image(path)
+    white = _decoded(path, lambda: _grey8(_upright(image), under=_BLACK)) >= 128
+    _check_same_size(path, (white.shape[1], white.shape[0]), size)
+    return white
 
 
 def save_image(array: NDArray[np.uint8], path: Path | str, force: bool = False) -> None:

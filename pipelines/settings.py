@@ -29,6 +29,7 @@ class Settings:
     size: tuple[int, int] | None = None
     mask: Path | None = None
     plate: Path | None = None
+    sketch: Path | None = None
     segmenter: str = "mediapipe"
     sam_checkpoint: Path | None = None
     at: Sequence[tuple[int, int]] = ()
@@ -40,6 +41,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.mask and self.at:
             raise UserError("--at picks among the people that are found: leave out either --at or --mask")
+        if self.sketch and self.inpainter != "gated":
+            raise UserError("--sketch guides the network: leave out --inpainter")
         if self.seed < 0:
             raise UserError(f"the seed must not be negative, but it is {self.seed}")
         if self.duration_seconds is not None:
@@ -52,7 +55,7 @@ class Settings:
     @property
     def inputs(self) -> list[Path]:
         """Files, besides the photo, that no output may replace."""
-        return [path for path in (self.mask, self.plate, self.sam_checkpoint) if path]
+        return [path for path in (self.mask, self.plate, self.sketch, self.sam_checkpoint) if path]
 
     def preset(self) -> Preset:
         """The preset with every override applied, at the wanted length."""

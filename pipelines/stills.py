@@ -10,7 +10,7 @@ import numpy as np
 from effect.compositor import frame_at
 from effect.errors import UserError
 from effect.output import check_output
-from effect.photo import IMAGE_ENDINGS, Photo, load_photo, save_image
+from effect.photo import IMAGE_ENDINGS, Photo, load_photo, load_sketch, save_image
 from pipelines.models import Models
 from pipelines.render import find_person, prepare
 from pipelines.settings import Settings
@@ -33,10 +33,11 @@ def restore(
 ) -> dict[str, object]:
     """Save the background without the person, at the photo's own size. Raises UserError."""
     photo = _load(photo_path, output, settings, watch)
+    strokes = load_sketch(settings.sketch, photo.size) if settings.sketch else None
     with watch.stage("segment"):
         matte = find_person(photo, photo.size, settings, models)
     with watch.stage("restore"):
-        plate = models.inpainter.restore(photo.rgb, matte.hole, avoid=matte.others)
+        plate = models.inpainter.restore(photo.rgb, matte.hole, avoid=matte.others, sketch=strokes)
     save_image(plate, output, settings.force)
     return {"output": str(output), "size": list(photo.size), **watch.report()}
 

@@ -17,11 +17,16 @@ class Inpainter(Protocol):
     name: str
 
     def restore(
-        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_] | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        avoid: NDArray[np.bool_] | None = None,
+        sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """rgb: uint8 (H, W, 3); hole: bool (H, W), True = missing; avoid: bool (H, W), known pixels that must not be
-        copied into the hole, such as people who stay. Returns uint8 (H, W, 3), the plate, which equals rgb outside
-        the hole bit for bit. Raises UserError when nothing of the background is left to learn from."""
+        copied into the hole, such as people who stay; sketch: bool (H, W), strokes where the background has edges.
+        Returns uint8 (H, W, 3), the plate, which equals rgb outside the hole bit for bit. Raises UserError when
+        nothing of the background is left to learn from."""
         ...
 
 

@@ -27,14 +27,18 @@ class GatedInpainter:
         self._generator = load_generator(checked_weights(WEIGHTS))
 
     def restore(
-        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_] | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        avoid: NDArray[np.bool_] | None = None,
+        sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)
         try:
-            guide = self.paint(window, rgb, hole)
+            guide = self.paint(window, rgb, hole, sketch)
             not_copied = None if avoid is None else window.of(avoid)
             painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied)
         except (RuntimeError, MemoryError) as error:
@@ -42,14 +46,24 @@ class GatedInpainter:
             return TeleaInpainter().restore(rgb, hole)
         return window.paste(rgb, hole, painted)
 
-    def paint(self, window: Window, rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    def paint(
+        self,
+        window: Window,
+        rgb: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        sketch: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.uint8]:
         """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
         import torch
 
         small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=self._generator.stride)
         picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
         mask = torch.from_numpy(missing)[None, None].float()
+        strokes = None
+        if sketch is not None:
+            thin = window.shrink_strokes(sketch, missing.shape)
+            strokes = torch.from_numpy(thin)[None, None].float()
         with torch.inference_mode():
-            refined = self._generator(picture, mask)[-1]
+            refined = self._generator(picture, mask, strokes)[-1]
         painted = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
         return np.where(missing[..., None], painted, small)

@@ -15,9 +15,13 @@ class TeleaInpainter:
     name = "telea"
 
     def restore(
-        self, rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_] | None = None
+        self,
+        rgb: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        avoid: NDArray[np.bool_] | None = None,
+        sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
-        """See `effect.inpaint.Inpainter.restore`; nothing is copied, so there is nothing to avoid."""
+        """See `effect.inpaint.Inpainter.restore`; nothing is copied and no stroke followed, whatever is asked."""
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)

@@ -57,6 +57,11 @@ class Window:
         missing = next((mask for mask in (grown, coverage > 0) if not mask.all()), coverage > 0.999)
         return small, missing
 
+    def shrink_strokes(self, strokes: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Strokes (H, W) of the photo as lines one pixel wide in the shrunken window (h, w), as in training."""
+        coverage = cv2.resize(self.of(strokes).astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+        return cv2.ximgproc.thinning((coverage > 0).astype(np.uint8) * 255) > 0
+
     def enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A shrunken picture at the window's own size again."""
         size = (self.right - self.left, self.bottom - self.top)
