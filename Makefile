@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test check bench bench-restore
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -34,3 +34,6 @@ check: $(VENV)/developer.stamp  ## lint and types
 
 bench: $(VENV)/developer.stamp  ## how well people are found: PERSONS=FOLDER of NAME_img.jpg and NAME_mask.png
 	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),$(error name photos with masks: make bench PERSONS=FOLDER))
+
+bench-restore: $(VENV)/developer.stamp  ## how good restored backgrounds are: CASES=FOLDER of NAME_image, NAME_mask, NAME_truth; VGG=FILE
+	$(RUN) -m pipelines.bench_restore $(or $(CASES),$(error name the cases: make bench-restore CASES=FOLDER)) $(VGG)

@@ -80,6 +80,31 @@ def feature_distances(pair: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(distance[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]
 
 
+def gradient_energy(picture: np.ndarray, where: np.ndarray) -> float:
+    """How sharp the pixels `where` are: the mean squared gradient of their luma (Sobel), at least 1e-6.
+
+    The outermost two pixels are left out: their gradients reach out of the region.
+    """
+    luma = as_float(picture) @ np.array([0.299, 0.587, 0.114])
+    gradients = [cv2.Sobel(luma, cv2.CV_64F, *order, scale=1 / 8) for order in ((1, 0), (0, 1))]
+    inside = cv2.erode(where.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    energy = sum(gradient**2 for gradient in gradients)[inside if inside.any() else where]
+    return max(float(energy.mean()), 1e-6)
+
+
+def seam(restored: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
+    """How much a step at the border of the pixels `where` stands out, in levels of 255: 0 as in the truth.
+
+    The mean absolute step between neighbours, one on each side of the border, less the truth's.
+    """
+    steps = []
+    for picture in (as_float(restored), as_float(truth)):
+        across = np.abs(np.diff(picture, axis=1))[where[:, 1:] != where[:, :-1]]
+        down = np.abs(np.diff(picture, axis=0))[where[1:] != where[:-1]]
+        steps.append(255 * float(np.concatenate([across, down]).mean()))
+    return steps[0] - steps[1]
+
+
 def as_float(picture: np.ndarray) -> np.ndarray:
     """float64 in 0-1: sums over many pixels need the digits."""
     return picture.astype(np.float64) / (255 if picture.dtype == np.uint8 else 1)

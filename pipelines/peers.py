@@ -31,6 +31,22 @@ def fill_with_telea(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.inpaint(blank, hole.astype(np.uint8), TELEA_RADIUS_PX, cv2.INPAINT_TELEA))
 
 
+def fill_with_navier_stokes(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Bertalmio et al., "Navier-Stokes, Fluid Dynamics, and Image and Video Inpainting", CVPR 2001."""
+    blank = fill_with_mean(rgb, hole)
+    return np.asarray(cv2.inpaint(blank, hole.astype(np.uint8), TELEA_RADIUS_PX, cv2.INPAINT_NS))
+
+
+def fill_with_frequencies(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Frequency selective reconstruction, the fast one of opencv-contrib (Genser et al., MMSP 2018)."""
+    known = (~hole).astype(np.uint8) * 255
+    filled = np.empty_like(rgb)
+    cv2.xphoto.inpaint(
+        fill_with_mean(rgb, hole)[..., ::-1].copy(), known, filled, cv2.xphoto.INPAINT_FSR_FAST
+    )
+    return np.where(hole[..., None], filled[..., ::-1], rgb)
+
+
 def fill_with_patches(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """PatchMatch (Barnes et al., SIGGRAPH 2009), the package pypatchmatch."""
     from patchmatch import patch_match
@@ -42,8 +58,13 @@ def fill_with_patches(rgb: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def peers() -> dict[str, Fill]:
-    """Those that this machine has, by name."""
+    """The quick ones of those that this machine has, by name."""
     fills: dict[str, Fill] = {"mean colour": fill_with_mean, "Telea": fill_with_telea}
     if importlib.util.find_spec("patchmatch"):
         fills["pypatchmatch"] = fill_with_patches
     return fills
+
+
+def all_peers() -> dict[str, Fill]:
+    """All that this machine has, by name; some take minutes for a large hole."""
+    return {**peers(), "Navier-Stokes": fill_with_navier_stokes, "FSR fast": fill_with_frequencies}

@@ -1,0 +1,127 @@
+"""Measure restored backgrounds against true ones, beside what anybody can have without training.
+
+    python -m pipelines.bench_restore FOLDER [VGG16.safetensors]
+
+The folder holds NAME_image, NAME_mask (white = missing) and NAME_truth as pictures, and optionally NAME_attacked, the
+mask with parts of its contour bitten away. Scored are the pixels of NAME_mask, all that the person hides. Prints a
+table for each kind of mask and draws out/restored.png: image, each row's picture, truth.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from effect.errors import UserError
+from effect.inpaint import open_inpainter
+from effect.photo import load_photo, save_image
+from pipelines.metrics import gradient_energy, perceptual_distance, psnr, seam, ssim
+from pipelines.peers import Fill, all_peers
+from pipelines.train.vgg import VGGFeatures, open_vgg
+
+SHEET = Path("out/restored.png")
+SHEET_CASES, SHEET_HEIGHT_PX = 12, 160
+MASKS = {"mask": "clean masks", "attacked": "attacked masks"}
+COLUMNS = {"PSNR": 2, "SSIM": 3, "perceptual": 3, "sharpness": 2, "seam": 2, "CPU s": 2}  # heading: digits
+
+
+@dataclass(frozen=True)
+class Case:
+    """image, truth: uint8 (H, W, 3); hole, hidden: bool (H, W), what is restored and what is scored."""
+
+    image: np.ndarray
+    truth: np.ndarray
+    hole: np.ndarray
+    hidden: np.ndarray
+
+
+def load_cases(folder: Path, mask: str) -> list[Case]:
+    """The cases that have this kind of mask, in alphabetical order. Raises UserError for a missing picture."""
+    cases = []
+    for path in sorted(folder.glob(f"*_{mask}.*")):
+        name = path.stem.removesuffix(f"_{mask}")
+        pictures = {}
+        for kind in ("image", "truth", "mask", mask):
+            found = sorted(folder.glob(f"{name}_{kind}.*"))
+            if not found:
+                raise UserError(f"{folder} has no {name}_{kind} beside {path.name}")
+            pictures[kind] = load_photo(found[0]).rgb
+        hole, hidden = (pictures[kind][..., 0] >= 128 for kind in (mask, "mask"))
+        cases.append(Case(pictures["image"], pictures["truth"], hole, hidden))
+    return cases
+
+
+def score(fill: Fill, cases: Sequence[Case], vgg: VGGFeatures | None) -> tuple[list[float], list[np.ndarray]]:
+    """The means of COLUMNS over the cases, and the restored pictures."""
+    rows, restored = [], []
+    for case in cases:
+        started = time.process_time()
+        picture = fill(case.image, case.hole)
+        seconds = time.process_time() - started
+        distance = perceptual_distance(picture, case.truth, vgg, case.hidden) if vgg else float("nan")
+        sharpness = gradient_energy(picture, case.hidden) / gradient_energy(case.truth, case.hidden)
+        quality = (psnr(picture, case.truth, case.hidden), ssim(picture, case.truth, case.hidden), distance)
+        rows.append([*quality, sharpness, seam(picture, case.truth, case.hidden), seconds])
+        restored.append(picture)
+    means = np.mean(rows, axis=0)
+    means[3] = np.exp(np.log([row[3] for row in rows]).mean())  # ratios have a geometric mean
+    return means.tolist(), restored
+
+
+def bench(folder: Path, vgg: VGGFeatures | None) -> str:
+    """The tables in markdown. Raises UserError when the folder holds no case."""
+    inpainter = open_inpainter("gated", notice=lambda text: print(text, file=sys.stderr))
+    fills: dict[str, Fill] = {"this project": inpainter.restore, **all_peers()}
+    tables = []
+    for mask, title in MASKS.items():
+        cases = load_cases(folder, mask)
+        if not cases:
+            continue
+        score(fills["this project"], cases[:1], None)  # compile and load what only the first would pay for
+        lines = [["", *COLUMNS], ["---"] * (1 + len(COLUMNS))]
+        columns = []
+        for name, fill in fills.items():
+            means, restored = score(fill, cases, vgg)
+            lines.append([name, *(f"{mean:.{d}f}" for mean, d in zip(means, COLUMNS.values(), strict=True))])
+            columns.append(restored)
+        if mask == "mask":
+            save_sheet(cases, columns)
+        rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        tables.append(f"{len(cases)} cases, {title}\n\n{rows}\n")
+    if not tables:
+        raise UserError(f"{folder} holds no NAME_mask picture beside NAME_image and NAME_truth")
+    return "\n".join(tables)
+
+
+def save_sheet(cases: Sequence[Case], columns: Sequence[Sequence[np.ndarray]]) -> None:
+    """A row for each of the first cases: the image with a grey hole, each column's picture, the truth."""
+    lines = []
+    for number, case in enumerate(cases[:SHEET_CASES]):
+        holed = np.where(case.hole[..., None], np.uint8(127), case.image)
+        row = np.hstack([holed, *(column[number] for column in columns), case.truth])
+        width = round(row.shape[1] * SHEET_HEIGHT_PX / row.shape[0])
+        lines.append(cv2.resize(row, (width, SHEET_HEIGHT_PX), interpolation=cv2.INTER_AREA))
+    widest = max(line.shape[1] for line in lines)
+    lines = [np.pad(line, ((0, 0), (0, widest - line.shape[1]), (0, 0))) for line in lines]
+    SHEET.parent.mkdir(exist_ok=True)
+    save_image(np.asarray(np.vstack(lines), np.uint8), SHEET, force=True)
+
+
+def main(arguments: list[str]) -> int:
+    if not 1 <= len(arguments) <= 2:
+        raise UserError("usage: python -m pipelines.bench_restore FOLDER [VGG16.safetensors]")
+    vgg = open_vgg(Path(arguments[1])) if len(arguments) == 2 else None
+    print(bench(Path(arguments[0]), vgg))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,72 @@
+"""The table of restored backgrounds: what it scores, and what its measures say of pictures that are known."""
+
+import numpy as np
+import pytest
+
+from effect.errors import UserError
+from effect.photo import save_image
+from pipelines.bench_restore import load_cases, score
+from pipelines.metrics import gradient_energy, seam
+from pipelines.peers import all_peers, fill_with_mean
+
+
+def noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+
+
+def middle() -> np.ndarray:
+    hole = np.zeros((40, 60), bool)
+    hole[10:30, 20:40] = True
+    return hole
+
+
+@pytest.fixture
+def folder(tmp_path):
+    hole = middle()
+    attacked = hole.copy()
+    attacked[10:14, 20:24] = False
+    for name, picture in {"image": noise(), "truth": noise(1), "mask": hole, "attacked": attacked}.items():
+        save_image(
+            picture.astype(np.uint8) * (255 if picture.dtype == bool else 1), tmp_path / f"a_{name}.png"
+        )
+    return tmp_path
+
+
+def test_an_attacked_case_is_scored_over_all_that_the_person_hides(folder):
+    (clean,), (attacked,) = load_cases(folder, "mask"), load_cases(folder, "attacked")
+    np.testing.assert_array_equal(clean.hole, middle())
+    assert attacked.hole.sum() == middle().sum() - 16
+    np.testing.assert_array_equal(attacked.hidden, middle())
+
+
+def test_the_truth_itself_gets_the_best_scores(folder):
+    (case,) = cases = load_cases(folder, "mask")
+    (db, similarity, _, sharpness, step, _), _ = score(lambda image, hole: case.truth, cases, None)
+    assert (db, similarity, sharpness, step) == pytest.approx((100, 1, 1, 0))
+    (flat, _, _, dull, _, _), _ = score(fill_with_mean, cases, None)
+    assert flat < 15
+    assert dull < 0.01
+
+
+def test_a_missing_truth_is_named(folder):
+    (folder / "a_truth.png").unlink()
+    with pytest.raises(UserError, match="a_truth"):
+        load_cases(folder, "mask")
+
+
+def test_gradient_energy_is_that_of_a_ramp():
+    ramp = np.repeat(np.arange(60, dtype=np.float64)[None] / 100, 40, axis=0)
+    assert gradient_energy(np.dstack([ramp] * 3), middle()) == pytest.approx(0.01**2)
+
+
+def test_a_step_at_the_border_is_a_seam():
+    grey = np.full((40, 60, 3), 100, np.uint8)
+    raised = np.where(middle()[..., None], np.uint8(130), grey)
+    assert seam(raised, grey, middle()) == pytest.approx(30)
+
+
+@pytest.mark.parametrize("name", sorted(all_peers()))
+def test_every_peer_fills_the_hole_and_nothing_else(name):
+    filled = all_peers()[name](noise(), middle())
+    np.testing.assert_array_equal(filled[~middle()], noise()[~middle()])
+    assert (filled[middle()] != noise()[middle()]).mean() > 0.5
