@@ -89,6 +89,12 @@ def _frame(options: argparse.Namespace, settings: Settings, models: Models, watc
     return frame(options.photo, options.output, options.time, settings, models, watch)
 
 
+def _sheet(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.stills import sheet
+
+    return sheet(options.photo, options.output, settings, models, watch)
+
+
 def _batch(options: argparse.Namespace) -> int:
     from pipelines.batch import batch
     from pipelines.watch import Watch
@@ -180,6 +186,10 @@ def _parser() -> argparse.ArgumentParser:
     add_photo_and_output(frame, "STILL.png")
     frame.add_argument("--time", type=float, required=True, metavar="SECONDS", help="in the clip")
     add_clip_options(frame)
+
+    sheet = add_verb(verbs, "sheet", "save eight moments of the clip", run=_render_verb, job=_sheet)
+    add_photo_and_output(sheet, "SHEET.png")
+    add_clip_options(sheet)
 
     presets = verbs.add_parser("presets", help="list the presets, or print one", allow_abbrev=False)
     presets.add_argument("name", nargs="?", metavar="NAME", help="print this preset, to start your own from")

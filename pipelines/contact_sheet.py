@@ -51,7 +51,7 @@ def draw_all(folder: Path) -> None:
             still = frame_at(scene, timeline, frame_index(preset, timeline, STILL_MOMENT))
             _save(_at_height(still, STILL_HEIGHT_PX), folder / "presets" / f"{name}.webp", STILL_BYTES)
             if name == DEFAULT_PRESET:
-                _save(_sheet(scene, preset, timeline), folder / "contact_sheet.webp", SHEET_BYTES)
+                _save(sheet_of(scene, preset, timeline), folder / "contact_sheet.webp", SHEET_BYTES)
 
 
 def frame_index(preset: Preset, timeline: Timeline, moment: float) -> int:
@@ -63,8 +63,8 @@ def frame_index(preset: Preset, timeline: Timeline, moment: float) -> int:
     return last - index if timeline.reverse else index
 
 
-def _sheet(scene: Scene, preset: Preset, timeline: Timeline) -> Image.Image:
-    """The photo, the clip at even steps and the empty background, row by row on white."""
+def sheet_of(scene: Scene, preset: Preset, timeline: Timeline) -> Image.Image:
+    """The photo, the clip on its way and the empty background, row by row on white."""
     indices = [frame_index(preset, timeline, moment) for moment in SHEET_MOMENTS]
     cells = [_at_height(frame_at(scene, timeline, index), SHEET_CELL_PX) for index in indices]
     width, height = (side + SHEET_GAP_PX for side in cells[0].size)
