@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,10 +18,12 @@ from effect.errors import UserError
 DEFAULT_PRESET = "classic"
 PRESET_FOLDER = Path(__file__).parent / "presets"
 DIRECTIONS = {"right": 0.0, "up": 90.0, "left": 180.0, "down": 270.0}  # degrees, counter-clockwise
-RADIAL_DIRECTIONS = ("center-out", "center-in")
+SHAPED_DIRECTIONS = ("center-out", "center-in", "from-point", "outside-in", "all-at-once")
+ORDERS = ("together", "one-by-one")
 EASINGS = ("linear", "ease-in", "ease-out", "ease-in-out")
 LONGEST_SECONDS = 600.0
 MOST_BUTTERFLIES = 2000
+MOST_LINGERING = 9
 
 
 def _number(lowest: float, highest: float, default: float) -> Any:
@@ -53,21 +55,45 @@ def _read_butterflies(key: str, value: object) -> int | str:
 
 
 def _read_direction(key: str, value: object) -> float | str:
-    if value in RADIAL_DIRECTIONS:
+    if value in SHAPED_DIRECTIONS:
         return str(value)
     if value in DIRECTIONS:
         return DIRECTIONS[str(value)]
     try:
         return _read_number(key, value, -360.0, 360.0)
     except UserError:
-        names = ", ".join((*DIRECTIONS, *RADIAL_DIRECTIONS))
+        names = ", ".join((*DIRECTIONS, *SHAPED_DIRECTIONS))
         raise UserError(f"{key} must be one of {names}, or degrees from -360 to 360, not {value!r}") from None
 
 
 def _read_easing(key: str, value: object) -> str:
-    if value not in EASINGS:
-        raise UserError(f"{key} must be one of {', '.join(EASINGS)}, not {value!r}")
+    return _read_choice(key, value, EASINGS)
+
+
+def _read_order(key: str, value: object) -> str:
+    return _read_choice(key, value, ORDERS)
+
+
+def _read_choice(key: str, value: object, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise UserError(f"{key} must be one of {', '.join(choices)}, not {value!r}")
     return str(value)
+
+
+def _read_point(key: str, value: object) -> tuple[float, float]:
+    """Two shares of a box, across and down."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or len(parts) != 2:
+        raise UserError(f"{key} must be two numbers from 0 to 1, across and down, not {value!r}")
+    across, down = (_read_number(key, part, 0.0, 1.0) for part in parts)
+    return across, down
+
+
+def _read_few(key: str, value: object) -> int:
+    number = _read_number(key, value, 0, MOST_LINGERING)
+    if number != int(number):
+        raise UserError(f"{key} must be a whole number, not {value!r}")
+    return int(number)
 
 
 def _read_species(key: str, value: object) -> tuple[str, ...]:
@@ -121,6 +147,7 @@ class Preset:
     frame: str = _setting(_read_frame, "")
     fps: float = _number(1.0, 120.0, 30.0)
     reverse: bool = _setting(_read_flag, False)
+    loop: bool = _setting(_read_flag, False)
 
     still_before_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
     sweep_start_seconds: float = _number(0.0, LONGEST_SECONDS, 0.6)
@@ -129,6 +156,8 @@ class Preset:
     still_after_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
 
     direction: float | str = _setting(_read_direction, 270.0)
+    origin: tuple[float, float] = _setting(_read_point, (0.5, 0.5))
+    order: str = _setting(_read_order, "together")
     easing: str = _setting(_read_easing, "linear")
     raggedness: float = _number(0.0, 1.0, 0.38)
     softness_seconds: float = _number(0.0, 60.0, 0.12)
@@ -146,6 +175,8 @@ class Preset:
     wind: float = _number(-5.0, 5.0, 0.0)
     near_share: float = _number(0.0, 1.0, 0.28)
     far_share: float = _number(0.0, 1.0, 0.18)
+    glow: float = _number(0.0, 1.0, 0.0)
+    linger: int = _setting(_read_few, 0)
 
     def __post_init__(self) -> None:
         if self.sweep_end_seconds <= self.sweep_start_seconds:
@@ -155,9 +186,19 @@ class Preset:
             )
         if self.near_share + self.far_share > 1:
             raise UserError("near_share and far_share together must not pass 1")
+        if self.loop and self.reverse:
+            raise UserError("loop already plays both ways: leave out either loop or reverse")
+        if self.linger and (self.loop or self.reverse):
+            raise UserError("linger needs a clip that ends when all is gone: leave out loop and reverse")
 
     @property
     def duration_seconds(self) -> float:
+        """Of the whole clip; a loop takes the same time for the way back."""
+        return self.one_way_seconds * (2 if self.loop else 1)
+
+    @property
+    def one_way_seconds(self) -> float:
+        """From the photo to the empty background."""
         return (
             self.still_before_seconds
             + self.sweep_end_seconds
@@ -169,6 +210,17 @@ class Preset:
     def photo_still_seconds(self) -> float:
         """How long the untouched photo stands: before the sweep, or after it in a reversed clip."""
         return self.still_after_seconds if self.reverse else self.still_before_seconds
+
+    def backward(self) -> Preset:
+        """One way of the clip, the other way round."""
+        before, after = self.still_before_seconds, self.still_after_seconds
+        return dataclasses.replace(
+            self,
+            loop=False,
+            reverse=not self.reverse,
+            still_before_seconds=after,
+            still_after_seconds=before,
+        )
 
     def frame_count(self, fps: Fraction) -> int:
         """Frames of the clip; never fewer than the first and the last."""
