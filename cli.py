@@ -119,6 +119,15 @@ def _presets(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def _sprites(options: argparse.Namespace) -> int:
+    from effect.sprites import faults_of, sprite_folders
+
+    faults = {folder: faults_of(folder) for folder in sprite_folders(options.folder)}
+    for folder, found in faults.items():
+        print("\n".join(f"{folder}: {fault}" for fault in found or ["all is well"]))
+    return SOME_FAILED if any(faults.values()) else SUCCESS
+
+
 def _train(options: argparse.Namespace) -> int:
     from pipelines.train.job import train_files
 
@@ -194,6 +203,12 @@ def _parser() -> argparse.ArgumentParser:
     presets = verbs.add_parser("presets", help="list the presets, or print one", allow_abbrev=False)
     presets.add_argument("name", nargs="?", metavar="NAME", help="print this preset, to start your own from")
     presets.set_defaults(run=_presets)
+
+    sprites = verbs.add_parser("sprites", help="check butterflies of your own", allow_abbrev=False)
+    sprites.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="one butterfly's, or one that holds several"
+    )
+    sprites.set_defaults(run=_sprites)
     _add_lab_verbs(verbs)
     return parser
 

@@ -98,7 +98,7 @@ def _read_few(key: str, value: object) -> int:
 
 def _read_species(key: str, value: object) -> tuple[str, ...]:
     """Names of butterflies; the empty tuple stands for every species."""
-    from effect.species import species_names
+    from effect.species import is_folder, species_names
 
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
     if names == ["all"]:
@@ -107,7 +107,7 @@ def _read_species(key: str, value: object) -> tuple[str, ...]:
         raise UserError(f'{key} must be "all" or a list of names, not {value!r}')
     known = species_names()
     for name in names:
-        if name not in known:
+        if name not in known and not is_folder(name):
             raise UserError(
                 f"no butterfly species {name!r}{_suggestion(name, known)}; known: {', '.join(known)}"
             )

@@ -51,6 +51,7 @@ def add_clip_options(verb: argparse.ArgumentParser) -> None:
     clip.add_argument("--fps", type=_frame_rate, metavar="N", help="frames per second, also 30000/1001")
     clip.add_argument("--size", metavar="WxH", help="fit and crop around the person")
     clip.add_argument("--aspect", type=_aspect, metavar="9:16|1:1|16:9", help="crop around the person")
+    clip.add_argument("--sprites", type=Path, metavar="FOLDER", help="butterflies of your own")
     add_person_options(verb)
     add_inpainter_option(verb)
     verb.add_argument("--plate", type=Path, metavar="IMAGE", help="a ready background: nothing is restored")

@@ -14,6 +14,7 @@ from effect.formats import Encoding
 from effect.framing import DEFAULT_LONG_SIDE_PX, Framing, cropped_size, framing_of, shrunk_size
 from effect.preset import DEFAULT_PRESET, Preset, load_preset
 from effect.sound import BUILT_IN, SILENT
+from effect.sprites import species_in
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Settings:
     fps: Fraction | None = None
     size: tuple[int, int] | None = None
     aspect: Fraction | None = None
+    sprites: Path | None = None
     longest_px: int = DEFAULT_LONG_SIDE_PX
     mask: Path | None = None
     plate: Path | None = None
@@ -77,11 +79,19 @@ class Settings:
 
     def preset(self) -> Preset:
         """The preset with every override applied, at the wanted length."""
-        preset = load_preset(self.preset_name, self.overrides)
+        preset = load_preset(self.preset_name, {**self.overrides, **self._own_species()})
         if self.duration_seconds is not None:
             preset = preset.scaled_to(self.duration_seconds)
         _check_duration(preset.duration_seconds)
         return preset
+
+    def _own_species(self) -> dict[str, str]:
+        """The butterflies of --sprites; where species are named too, those of them that it holds."""
+        if not self.sprites:
+            return {}
+        own = {Path(name).name: name for name in species_in(self.sprites)}
+        wanted = [name.strip() for name in self.overrides.get("species", ",".join(own)).split(",")]
+        return {"species": ",".join(own.get(name, name) for name in wanted)}
 
     def frame_rate(self, preset: Preset) -> Fraction:
         """Frames per second, exactly."""
