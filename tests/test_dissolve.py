@@ -12,7 +12,8 @@ from scenes import figure_scene
 
 from effect.dissolve import Dissolve, changing_box, dissolved, plan_dissolve, remaining
 from effect.front import eased_time
-from effect.preset import EASINGS, load_preset
+from effect.preset import load_preset
+from effect.preset_values import EASINGS
 from effect.scene import Scene
 
 SCENE = figure_scene()
