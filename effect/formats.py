@@ -17,6 +17,8 @@ SMALL_ENDINGS = (
 CODECS = ("h264", "hevc", "av1")
 QUALITIES = ("low", "medium", "high")
 
+MOST_GIF_BYTES = 2_000_000_000  # ffmpeg holds all frames of a GIF until it knows their common palette
+
 _Options = Mapping[str, object]
 
 

@@ -23,9 +23,9 @@ LOUDEST = 0.89  # no sample passes this: 1 dB of room, so that no decoder clips
 FADE_OUT_SECONDS, FADE_IN_SECONDS, LOOP_FADE_SECONDS = 1.2, 0.05, 0.01
 
 FLOCKS = 16  # butterflies that share one stream of noise, and one place between the ears
-FLUTTER_HERTZ = (260.0, 2600.0)  # where air under wings is loudest
-FLUTTER_LEVEL, PAD_LEVEL, CHIME_LEVEL, ECHO_LEVEL = 0.55, 0.16, 0.5, 0.3
-SCALE_HERTZ = 293.66 * 2 ** (np.array([0, 2, 4, 7, 9, 12, 14, 16, 19, 21, 24]) / 12)  # D major, pentatonic
+FLUTTER_HERTZ = (220.0, 1100.0)  # where air under wings is loudest
+FLUTTER_LEVEL, PAD_LEVEL, CHIME_LEVEL, ECHO_LEVEL = 0.3, 0.45, 0.75, 0.5  # of parts made equally loud before
+SCALE_HERTZ = 587.33 * 2 ** (np.array([0, 2, 4, 7, 9, 12, 14, 16]) / 12)  # D major, pentatonic
 PAD_HERTZ = 146.83 * 2 ** (np.array([0, 7, 12, 16, 21]) / 12)
 CHIME_PARTIALS = (
     (1.0, 1.0, 1.6),
@@ -33,7 +33,7 @@ CHIME_PARTIALS = (
     (3.01, 0.22, 0.6),
     (4.17, 0.1, 0.3),
 )  # ratio, level, seconds
-CHIME_GAP_SECONDS = (0.22, 0.75)
+CHIME_GAP_SECONDS = (0.18, 0.55)
 ECHO_SECONDS = 1.6
 
 Sound = NDArray[np.float32]
@@ -48,10 +48,10 @@ def flutter_sound(timeline: Timeline, seed: int) -> Sound:
     if not len(swarm.species):
         return np.zeros((count, 2), np.float32)
     presence = (swarm.opacity * (swarm.lift > 0)).astype(np.float64)
-    dry = FLUTTER_LEVEL * _flutter(swarm, presence, fps, count, generator)
-    dry += PAD_LEVEL * _pad(presence, fps, count, generator)
-    chimes = CHIME_LEVEL * _chimes(swarm, presence, fps, count, generator)
-    mixed = dry + chimes + ECHO_LEVEL * _echo(0.3 * dry + chimes, generator)
+    wings = FLUTTER_LEVEL * _equally_loud(_flutter(swarm, presence, fps, count, generator))
+    pad = PAD_LEVEL * _equally_loud(_pad(presence, fps, count, generator))
+    chimes = CHIME_LEVEL * _equally_loud(_chimes(swarm, presence, fps, count, generator))
+    mixed = wings + pad + chimes + ECHO_LEVEL * _echo(chimes + 0.4 * wings, generator)
     return _levelled(_faded(mixed))
 
 
@@ -93,12 +93,12 @@ def _flutter(swarm: Swarm, presence: Array, fps: float, count: int, generator: n
     sound = np.zeros((count, 2))
     for flock in range(min(FLOCKS, beats.shape[1])):
         members = beats[:, flock::FLOCKS]
-        power = np.square(members).sum(axis=1)
+        nearest = members.max(axis=1)  # one that stands out: all together would be a hiss
         aside = (members * swarm.x_px[:, flock::FLOCKS]).sum(axis=1) / (members.sum(axis=1) + 1e-9) / width
-        level = _at_samples(np.sqrt(power), fps, count)
-        sound += (np.roll(noise, flock * count // FLOCKS) * level)[:, None] * _panned(
-            _at_samples(aside, fps, count)
-        )
+        gains = nearest[:, None] ** 1.5 * _panned(aside)
+        heard = np.roll(noise, flock * count // FLOCKS)
+        for side in range(2):
+            sound[:, side] += heard * _at_samples(gains[:, side], fps, count)
     return sound
 
 
@@ -123,14 +123,16 @@ def _chimes(swarm: Swarm, presence: Array, fps: float, count: int, generator: np
     aloft = presence > 0
     changes = np.argmax(aloft != aloft[0], axis=0)  # the first frame in which a butterfly is elsewhere
     width = max(float(swarm.x_px.max()), 1.0)
-    free_from, note = 0.0, len(SCALE_HERTZ) // 2
+    free_from, note = 0.0, 0
     for butterfly in np.argsort(changes, kind="stable"):
         seconds = changes[butterfly] / fps
         if not changes[butterfly] or seconds < free_from:
             continue
         free_from = seconds + generator.uniform(*CHIME_GAP_SECONDS)
-        note = int(np.clip(note + generator.integers(-3, 4), 0, len(SCALE_HERTZ) - 1))
-        bell = _bell(2 * SCALE_HERTZ[note]) * generator.uniform(0.4, 1.0)
+        note = (note + int(generator.integers(1, len(SCALE_HERTZ)))) % len(
+            SCALE_HERTZ
+        )  # never twice the same
+        bell = _bell(SCALE_HERTZ[note]) * generator.uniform(0.4, 1.0)
         begin = int(seconds * SOUND_RATE)
         heard = bell[: max(count - begin, 0)]
         aside = np.array(float(swarm.x_px[changes[butterfly], butterfly]) / width)
@@ -169,7 +171,7 @@ def _coloured_noise(count: int, generator: np.random.Generator) -> Array:
     low, high = FLUTTER_HERTZ
     spectrum *= (hertz / low) ** 2 / (1 + (hertz / low) ** 2) / (1 + (hertz / high) ** 2)
     noise = np.fft.irfft(spectrum, count)
-    return noise / max(float(np.sqrt(np.square(noise).mean())), 1e-12)
+    return _equally_loud(noise)
 
 
 def _at_samples(values: Array, fps: float, count: int) -> Array:
@@ -194,6 +196,10 @@ def _ramps(count: int, in_seconds: float, out_seconds: float) -> Array:
     rise = position / min(in_seconds, lasting / 4)
     fall = (lasting - position) / min(out_seconds, lasting / 4)
     return np.clip(np.minimum(rise, fall), 0, 1)[:, None]
+
+
+def _equally_loud(sound: Array) -> Array:
+    return sound / max(float(np.sqrt(np.square(sound).mean())), 1e-9)
 
 
 def _levelled(sound: Array) -> Sound:

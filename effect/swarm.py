@@ -133,7 +133,7 @@ def out_and_back(out: Swarm, back: Swarm, frame_count: int) -> Swarm:
 def _assigned(anchors: Anchors, perches: Array, height: int) -> Array:
     """Where each butterfly settles (n, 2) in world units, nan for those that leave.
 
-    The nearest of those that take off in the second half: they have the time to be seen arriving.
+    The largest of those that take off in the second half: they are not forgotten before the clip ends.
     """
     assigned = np.full((len(anchors.x_px), 2), np.nan)
     free = (
@@ -144,8 +144,7 @@ def _assigned(anchors: Anchors, perches: Array, height: int) -> Array:
     for x_px, y_px in perches:
         if not free.any():
             break
-        away = np.hypot(anchors.x_px - x_px, anchors.y_px - y_px)
-        chosen = int(np.argmin(np.where(free, away, np.inf)))
+        chosen = int(np.argmax(np.where(free, anchors.size_px, -np.inf)))
         assigned[chosen] = x_px / height, 1 - y_px / height
         free[chosen] = False
     return assigned

@@ -14,7 +14,7 @@ from effect.preset import Preset
 from effect.scene import Scene
 from effect.swarm import Swarm, out_and_back, plan_swarm
 
-GLOW_AMBIENT = 1.6
+GLOW_AMBIENT = 1.2
 
 
 @dataclass(frozen=True)

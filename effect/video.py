@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
-from effect.formats import PNG_FOLDER, VIDEO, Encoding, Recipe, recipe_for
+from effect.formats import MOST_GIF_BYTES, PNG_FOLDER, VIDEO, Encoding, Recipe, recipe_for
 from effect.output import completed_file, completed_folder
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
@@ -60,6 +60,8 @@ def write_video(
         raise ValueError(f"yuv420p needs even sizes, not {size[0]}x{size[1]}")
     ending = path.suffix.lower()
     recipe = recipe_for(ending, encoding)
+    if recipe.muxer == "gif" and 4 * size[0] * size[1] * frame_count > MOST_GIF_BYTES:
+        raise UserError(f"a GIF of {frame_count} frames cannot be this large: use a smaller --size, or .webp")
     completed = completed_folder if ending == PNG_FOLDER else completed_file
     with completed(path, force) as part, _sound_file(sound if recipe.sound else None) as sound_path:
         with _Encoder(_command(part, recipe, size, fps, threads, sound_path), recipe, size) as encoder:

@@ -175,6 +175,11 @@ def test_what_a_format_cannot_do_is_refused() -> None:
         Encoding("divx")
 
 
+def test_a_gif_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="smaller --size"):
+        write_video([], tmp_path / "a.gif", (1920, 1080), FPS, 300)
+
+
 def test_a_folder_of_frames_is_replaced_only_when_it_holds_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "100% frames"
     path.mkdir()
