@@ -127,7 +127,10 @@ def remove_stale_parts(folder: Path) -> None:
     for part in folder.glob(".vanish-*.part"):
         name = _PART_NAME.fullmatch(part.name)
         if name and _is_stale(part, name["host"], int(name["pid"])):
-            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def _part_path(folder: Path) -> Path:

@@ -61,10 +61,14 @@ def vanish(
 
 
 def photo_clip(photo_path: Path, settings: Settings) -> VideoClip:
-    """The same clip for a moviepy edit, drawn as moviepy asks for it. Raises UserError."""
+    """The same clip for a moviepy edit, drawn as moviepy asks for it; silent unless the settings name a sound.
+
+    Raises UserError.
+    """
     watch = Watch(quiet=True)
     with Models(settings, watch.notice) as models:
-        return vanish_clip(*prepare(photo_path, settings, models, watch))
+        scene, timeline = prepare(photo_path, settings, models, watch)
+    return vanish_clip(scene, timeline, sound_for(timeline, settings))
 
 
 def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) -> tuple[Scene, Timeline]:
