@@ -38,8 +38,11 @@ def check_output(
     check_folder_writable(path.parent)
 
 
-def check_output_folder(path: Path, force: bool = False) -> None:
+def check_output_folder(path: Path, inputs: Sequence[Path] = (), force: bool = False) -> None:
     """Refuse a folder of frames that must not be made; UserError as `check_output` gives it."""
+    for source in inputs:
+        if path.resolve() in source.resolve().parents:
+            raise UserError(f"{path} holds {source.name}, an input of this run: choose another folder")
     _refuse_existing_folder(path, force)
     check_folder_writable(path.parent)
 

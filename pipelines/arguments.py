@@ -35,8 +35,11 @@ def add_verb(verbs: Any, name: str, purpose: str, **defaults: object) -> argpars
 def add_photo_and_output(verb: argparse.ArgumentParser, example: str) -> None:
     """What goes in and what comes out; a clip's output may be a folder."""
     verb.add_argument("photo", type=Path, metavar="PHOTO")
-    kind = clip_path if example.endswith(".mp4") else Path
-    verb.add_argument("-o", "--output", type=kind, required=True, metavar=example)
+    is_clip = example.endswith(".mp4")
+    kinds = "also .mov .webm .gif .webp .apng, or FOLDER/ for PNG files" if is_clip else None
+    verb.add_argument(
+        "-o", "--output", type=clip_path if is_clip else Path, required=True, metavar=example, help=kinds
+    )
 
 
 def add_clip_options(verb: argparse.ArgumentParser) -> None:
@@ -62,7 +65,9 @@ def add_file_options(verb: argparse.ArgumentParser) -> None:
     file = verb.add_argument_group("the file")
     file.add_argument("--quality", choices=["low", "medium", "high"], help="default high")
     file.add_argument("--codec", choices=["h264", "hevc", "av1"], help="for .mp4, default h264")
-    file.add_argument("--audio", metavar="FILE|flutter|none", help="default flutter: wings and chimes")
+    file.add_argument(
+        "--audio", metavar="FILE|flutter|none", help="wings and chimes by default; a batch is silent"
+    )
 
 
 def add_person_options(verb: argparse.ArgumentParser) -> None:

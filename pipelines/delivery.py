@@ -23,7 +23,7 @@ def check_clip(output: Path, inputs: Sequence[Path], settings: Settings) -> None
     """Raise UserError for a clip that could not, or must not, be written, before any work is spent on it."""
     ending = output.suffix.lower()
     if ending == PNG_FOLDER:
-        check_output_folder(output, settings.force)
+        check_output_folder(output, inputs, settings.force)
     else:
         check_output(output, ENDINGS, inputs, settings.force)
     recipe_for(ending, settings.encoding)

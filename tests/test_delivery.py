@@ -51,6 +51,14 @@ def test_a_folder_of_transparent_frames(pictures: Pictures, run_cli) -> None:
     assert (frames[0][..., 3] > 200)[mask].mean() > 0.85 and not frames[-1][..., 3].any()
 
 
+def test_a_folder_that_holds_the_photo_is_not_replaced(pictures: Pictures, run_cli) -> None:
+    photo = pictures.folder / "frames" / "00000.png"
+    photo.parent.mkdir()
+    pictures.photo.rename(photo)
+    ran = run_cli("vanish", photo, "-o", f"{photo.parent}/", "--force", *SMALL_CLIP, *pictures.ready)
+    assert ran.code == 2 and "input" in ran.err and photo.exists()
+
+
 def test_pictures_that_move_are_small_unless_told_otherwise(pictures: Pictures, run_cli) -> None:
     for picture in (pictures.photo, pictures.mask, pictures.plate):
         Image.open(picture).resize((960, 1280)).save(picture)
