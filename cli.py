@@ -8,11 +8,20 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from effect.errors import UserError
+from pipelines.arguments import (
+    KeyValue,
+    Parser,
+    add_clip_options,
+    add_file_options,
+    add_inpainter_option,
+    add_person_options,
+    add_photo_and_output,
+    add_verb,
+)
 
 if TYPE_CHECKING:
     from pipelines.models import Models
@@ -80,6 +89,12 @@ def _frame(options: argparse.Namespace, settings: Settings, models: Models, watc
     return frame(options.photo, options.output, options.time, settings, models, watch)
 
 
+def _sheet(options: argparse.Namespace, settings: Settings, models: Models, watch: Watch) -> Report:
+    from pipelines.stills import sheet
+
+    return sheet(options.photo, options.output, settings, models, watch)
+
+
 def _batch(options: argparse.Namespace) -> int:
     from pipelines.batch import batch
     from pipelines.watch import Watch
@@ -102,6 +117,15 @@ def _presets(options: argparse.Namespace) -> int:
     for name in preset_names():
         print(f"{name:{width}}  {load_preset(name).description}")
     return SUCCESS
+
+
+def _sprites(options: argparse.Namespace) -> int:
+    from effect.sprites import faults_of, sprite_folders
+
+    faults = {folder: faults_of(folder) for folder in sprite_folders(options.folder)}
+    for folder, found in faults.items():
+        print("\n".join(f"{folder}: {fault}" for fault in found or ["all is well"]))
+    return SOME_FAILED if any(faults.values()) else SUCCESS
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -140,43 +164,52 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(**given)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (see `{self.prog} --help`)")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="cli.py", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="cli.py", description=__doc__, allow_abbrev=False)
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
-    vanish = _add_verb(verbs, "vanish", "render the clip of one photo", run=_render_verb, job=_vanish)
-    _add_photo_and_output(vanish, "OUT.mp4")
-    _add_clip_options(vanish)
+    vanish = add_verb(verbs, "vanish", "render the clip of one photo", run=_render_verb, job=_vanish)
+    add_photo_and_output(vanish, "OUT.mp4")
+    vanish.add_argument("--alpha", action="store_true", help="person and butterflies without the photo")
+    add_clip_options(vanish)
+    add_file_options(vanish)
 
-    batch = _add_verb(verbs, "batch", "render the clips of a folder of photos", run=_batch)
+    batch = add_verb(verbs, "batch", "render the clips of a folder of photos", run=_batch)
     batch.add_argument("folder", type=Path, metavar="FOLDER", help="also searched below")
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the clips")
     batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (default 1)")
-    _add_clip_options(batch)
+    add_clip_options(batch)
+    add_file_options(batch)
+    batch.set_defaults(audio="none")
 
-    segment = _add_verb(verbs, "segment", "save the person's matte", run=_render_verb, job=_segment)
-    _add_photo_and_output(segment, "MATTE.png")
-    _add_person_options(segment)
+    segment = add_verb(verbs, "segment", "save the person's matte", run=_render_verb, job=_segment)
+    add_photo_and_output(segment, "MATTE.png")
+    add_person_options(segment)
 
-    restore = _add_verb(verbs, "restore", "save the background alone", run=_render_verb, job=_restore)
-    _add_photo_and_output(restore, "PLATE.png")
-    _add_person_options(restore)
-    _add_inpainter_option(restore)
+    restore = add_verb(verbs, "restore", "save the background alone", run=_render_verb, job=_restore)
+    add_photo_and_output(restore, "PLATE.png")
+    add_person_options(restore)
+    add_inpainter_option(restore)
     restore.add_argument("--sketch", type=Path, metavar="PNG", help="white strokes where edges belong")
 
-    frame = _add_verb(verbs, "frame", "save one frame of the clip", run=_render_verb, job=_frame)
-    _add_photo_and_output(frame, "STILL.png")
+    frame = add_verb(verbs, "frame", "save one frame of the clip", run=_render_verb, job=_frame)
+    add_photo_and_output(frame, "STILL.png")
     frame.add_argument("--time", type=float, required=True, metavar="SECONDS", help="in the clip")
-    _add_clip_options(frame)
+    add_clip_options(frame)
+
+    sheet = add_verb(verbs, "sheet", "save eight moments of the clip", run=_render_verb, job=_sheet)
+    add_photo_and_output(sheet, "SHEET.png")
+    add_clip_options(sheet)
 
     presets = verbs.add_parser("presets", help="list the presets, or print one", allow_abbrev=False)
     presets.add_argument("name", nargs="?", metavar="NAME", help="print this preset, to start your own from")
     presets.set_defaults(run=_presets)
+
+    sprites = verbs.add_parser("sprites", help="check butterflies of your own", allow_abbrev=False)
+    sprites.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="one butterfly's, or one that holds several"
+    )
+    sprites.set_defaults(run=_sprites)
     _add_lab_verbs(verbs)
     return parser
 
@@ -202,7 +235,7 @@ def _add_lab_verbs(verbs: Any) -> None:
         )
         add("--steps", type=int, metavar="N", help="stop at this step, not at the recipe's")
         add("--start", type=Path, metavar="FILE", help="weights or checkpoint to begin with")
-        add("--set", dest="overrides", action=_KeyValue, default={}, metavar="SECTION.KEY=VALUE")
+        add("--set", dest="overrides", action=KeyValue, default={}, metavar="SECTION.KEY=VALUE")
         _add_place(add, "--held-out", "photos to score on")
     for add in (study.add_argument, evaluate.add_argument):
         add("--size", dest="size_px", type=int, default=128, metavar="PIXELS", help="default 128")
@@ -217,77 +250,6 @@ def _add_lab_verbs(verbs: Any) -> None:
 
 def _add_place(add: Callable[..., object], option: str, purpose: str) -> None:
     add(option, type=Path, nargs="+", default=[], metavar="FOLDER|TAR", help=purpose)
-
-
-def _add_verb(verbs: Any, name: str, purpose: str, **defaults: object) -> argparse.ArgumentParser:
-    # SUPPRESS: an option that is not given stays out of the namespace, so that Settings alone states defaults
-    verb = verbs.add_parser(
-        name, help=purpose, description=purpose, allow_abbrev=False, argument_default=argparse.SUPPRESS
-    )
-    verb.set_defaults(**defaults)
-    verb.add_argument("--force", action="store_true", help="replace what exists")
-    verb.add_argument("--quiet", action="store_true", default=False, help="print nothing but errors")
-    verb.add_argument("--json", action="store_true", default=False, help="print stages, seconds, memory")
-    return verb
-
-
-def _add_photo_and_output(verb: argparse.ArgumentParser, example: str) -> None:
-    verb.add_argument("photo", type=Path, metavar="PHOTO")
-    verb.add_argument("-o", "--output", type=Path, required=True, metavar=example)
-
-
-def _add_clip_options(verb: argparse.ArgumentParser) -> None:
-    clip = verb.add_argument_group("the clip")
-    clip.add_argument("--preset", dest="preset_name", metavar="NAME|FILE.toml", help="see the verb presets")
-    clip.add_argument(
-        "--set", dest="overrides", action=_KeyValue, metavar="KEY=VALUE", help="a preset key (repeatable)"
-    )
-    clip.add_argument("--butterflies", metavar="N", help="how many")
-    clip.add_argument("--seed", type=int, metavar="N", help="same seed, same frames")
-    clip.add_argument("--duration", dest="duration_seconds", type=float, metavar="SECONDS", help="whole clip")
-    clip.add_argument("--fps", type=_frame_rate, metavar="N", help="frames per second, also 30000/1001")
-    clip.add_argument("--size", metavar="WxH", help="fit and crop around the person")
-    _add_person_options(verb)
-    _add_inpainter_option(verb)
-    verb.add_argument("--plate", type=Path, metavar="IMAGE", help="a ready background: nothing is restored")
-
-
-def _add_person_options(verb: argparse.ArgumentParser) -> None:
-    person = verb.add_argument_group("the person")
-    person.add_argument("--mask", type=Path, metavar="PNG", help="white = person: nothing is searched for")
-    person.add_argument("--at", action="append", type=_pixel, metavar="X,Y", help="only this person")
-    person.add_argument("--segmenter", choices=["mediapipe", "sam"], help="default mediapipe")
-    person.add_argument("--sam-checkpoint", type=Path, metavar="FILE", help="weights for --segmenter sam")
-    person.add_argument("--edges", choices=["matting", "fast"], help="default matting: best for hair")
-
-
-def _add_inpainter_option(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--inpainter", choices=["gated", "telea"], help="default gated")
-
-
-class _KeyValue(argparse.Action):
-    """Collects KEY=VALUE pairs into a dictionary."""
-
-    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, _: object = None) -> None:
-        key, equals, value = values.partition("=")
-        if not (key and equals):
-            raise UserError(f"--set is written like KEY=VALUE, not {values!r}")
-        setattr(namespace, self.dest, {**getattr(namespace, self.dest, {}), key.strip(): value.strip()})
-
-
-def _frame_rate(text: str) -> Fraction:
-    try:
-        return Fraction(text).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise UserError(f"--fps is a number such as 30, 29.97 or 30000/1001, not {text!r}") from None
-
-
-def _pixel(text: str) -> tuple[int, int]:
-    x, _, y = text.partition(",")
-    try:
-        return int(x), int(y)
-    except ValueError:
-        raise UserError(f"--at is a pixel written like 640,480, not {text!r}") from None
 
 
 def _fail(reason: str) -> int:

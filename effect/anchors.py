@@ -21,17 +21,24 @@ FEWEST, MOST = 14, 320  # what "auto" may choose
 LARGEST_GROWTH = 1.5  # where that is too few to cover the person, butterflies grow by up to this
 HEAD_SHARE = 0.24  # top part of a person treated as head
 TAKE_OFF_JITTER_SECONDS = 0.05
+PERCH_CANDIDATES, PERCH_MARGIN = 60, 0.2  # places to choose from; share of the frame that its rim is
+WING_REACH = 0.6  # forewing lengths from the anchor that spread wings hide
+LONGEST_CROSSING_SECONDS = 1.0
 TAKE_OFF_LAG = 0.6  # of the softness: wings stay spread over their patch until it is gone
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """One entry per butterfly. Arrays of n; tint is float32 (n, 3), RGB 0-1."""
+    """One entry per butterfly. Arrays of n; tint is float32 (n, 3), RGB 0-1.
+
+    `crossing_seconds`: how long before its anchor the front reaches the first spot that its wings are to cover.
+    """
 
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
     size_px: NDArray[np.float64]
     take_off_seconds: NDArray[np.float64]
+    crossing_seconds: NDArray[np.float64]
     tint: NDArray[np.float32]
 
 
@@ -60,8 +67,28 @@ def plant_anchors(
         y_px=y_px,
         size_px=sizes[rows, columns] * spread,
         take_off_seconds=_take_off(x_px, y_px, dissolve, preset, generator),
+        crossing_seconds=_crossing(x_px, y_px, usual_px, scene, dissolve),
         tint=_tint(scene, x_px, y_px, usual_px),
     )
+
+
+def find_perches(scene: Scene, preset: Preset, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Places in the background for `preset.linger` butterflies to settle on, (m, 2) pixels x, y.
+
+    Away from the person, where there is room, and on edges of things rather than in the empty air.
+    """
+    if not preset.linger:
+        return np.zeros((0, 2))
+    height, width = scene.alpha.shape
+    margin = np.array([width, height]) * PERCH_MARGIN
+    drawn = generator.uniform(margin, (width, height) - margin, (PERCH_CANDIDATES, 2))
+    columns, rows = drawn.astype(int).T
+    reach = 2 * max(1, round(preset.size * height)) + 1
+    near = cv2.dilate(scene.alpha, np.ones((reach, reach), np.uint8))
+    grey = cv2.cvtColor(cv2.GaussianBlur(scene.plate, (0, 0), 2), cv2.COLOR_RGB2GRAY)
+    edges = cv2.blur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (5, 5))
+    liking = edges[rows, columns] - 1000 * near[rows, columns]
+    return drawn[np.argsort(-liking, kind="stable")[: preset.linger]]
 
 
 def _person_factor(share: float) -> float:
@@ -127,6 +154,19 @@ def _take_off(
     jitter = TAKE_OFF_JITTER_SECONDS * generator.standard_normal(len(x_px))
     lag = TAKE_OFF_LAG * dissolve.softness_seconds
     return np.maximum(dissolve.arrival_seconds[rows, columns] + lag + jitter, preset.photo_still_seconds)
+
+
+def _crossing(
+    x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float, scene: Scene, dissolve: Dissolve
+) -> NDArray[np.float64]:
+    person = scene.alpha[dissolve.box] >= 0.5
+    arrival = np.where(person, dissolve.arrival_seconds, np.float32(np.inf))
+    reach = 2 * round(WING_REACH * size_px) + 1
+    first = cv2.erode(arrival, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    rows = np.clip(y_px.astype(int) - dissolve.top, 0, arrival.shape[0] - 1)
+    columns = np.clip(x_px.astype(int) - dissolve.left, 0, arrival.shape[1] - 1)
+    ahead = dissolve.arrival_seconds[rows, columns] - first[rows, columns]
+    return np.clip(np.where(np.isfinite(ahead), ahead, 0), 0, LONGEST_CROSSING_SECONDS).astype(np.float64)
 
 
 def _tint(

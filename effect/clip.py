@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from moviepy import VideoClip
 
 
-def vanish_clip(scene: Scene, timeline: Timeline) -> VideoClip:
-    """A moviepy VideoClip that shows each frame of the timeline for exactly one frame's time."""
+def vanish_clip(scene: Scene, timeline: Timeline, sound: NDArray[np.float32] | None = None) -> VideoClip:
+    """A moviepy VideoClip that shows each frame of the timeline for exactly one frame's time.
+
+    `sound` is float32 (n, 2) as effect.sound makes it.
+    """
     from moviepy import VideoClip
+    from moviepy.audio.AudioClip import AudioArrayClip
 
     from effect.compositor import frame_at
+    from effect.video import SOUND_RATE
 
     def frame_function(seconds: float) -> NDArray[np.uint8]:
         # moviepy counts in floats, which may fall just short of a frame
@@ -29,4 +34,6 @@ def vanish_clip(scene: Scene, timeline: Timeline) -> VideoClip:
     # A thousandth of a frame more: moviepy rounds duration times fps down, and would drop the last frame.
     duration = float((timeline.frame_count + Fraction(1, 1000)) / timeline.fps)
     clip = VideoClip(frame_function=frame_function, duration=duration)
+    if sound is not None:
+        clip = clip.with_audio(AudioArrayClip(sound, fps=SOUND_RATE))
     return clip.with_fps(float(timeline.fps))

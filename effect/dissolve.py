@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.front import eased_time, front_of
 from effect.preset import Preset
 from effect.scene import Scene
 
-NOISE_CELLS = 5  # patches of the coarsest noise along the person's longer side
-NOISE_OCTAVES = 5
 TIME_GRID = 4096  # arrival times are whole 1/4096 s, so that they do not depend on a machine's last digit
 TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
 RIM_SOFTER_SECONDS = 0.2  # old background around the person leaves this much slower than the person ...
@@ -51,8 +50,7 @@ def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) 
     Where photo and plate agree and nobody stands, nothing changes, so only the box of the rest is kept.
     """
     rows, columns = changing_box(scene)
-    alpha = scene.alpha[rows, columns]
-    progress = _front(alpha, preset, generator)
+    progress = front_of(scene, (rows, columns), preset, generator)
     sweep = preset.sweep_end_seconds - preset.sweep_start_seconds
     begin = preset.photo_still_seconds + preset.sweep_start_seconds
     arrival = begin + sweep * eased_time(progress, preset.easing)
@@ -109,73 +107,6 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         old = photo[tile] - background - over_plate
         target[tile] = np.clip(background + person * over_plate + rim * old + 0.5, 0, 255)
     return frame
-
-
-def eased_time(progress: NDArray[np.float32], easing: str) -> NDArray[np.float32]:
-    """When (0-1 of the sweep) a front that follows the easing has made this much progress (0-1)."""
-    if easing == "ease-in":
-        return np.sqrt(progress)
-    if easing == "ease-out":
-        return 1 - np.sqrt(1 - progress)
-    if easing == "ease-in-out":
-        return np.where(progress < 0.5, np.sqrt(progress / 2), 1 - np.sqrt((1 - progress) / 2))
-    return progress
-
-
-def _front(alpha: NDArray[np.float32], preset: Preset, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Progress (0-1) at which the front reaches each pixel; the person spans it from 0 to 1."""
-    person = alpha >= 0.5 if (alpha >= 0.5).any() else np.ones(alpha.shape, bool)
-    sweep = _spread(_sweep(person, preset.direction), person)
-    noise = _spread(_noise(alpha.shape, generator), person)
-    return _paced(_spread((1 - preset.raggedness) * sweep + preset.raggedness * noise, person), person)
-
-
-def _sweep(person: NDArray[np.bool_], direction: float | str) -> NDArray[np.float32]:
-    """Distance (pixels) the front has to travel to each pixel, before noise."""
-    rows, columns = (np.arange(length, dtype=np.float32) for length in person.shape)
-    if isinstance(direction, float):
-        angle = np.radians(direction)
-        return columns * np.float32(np.cos(angle)) - rows[:, None] * np.float32(np.sin(angle))
-    inside_rows, inside_columns = np.nonzero(person)
-    across, down = columns - np.float32(inside_columns.mean()), rows - np.float32(inside_rows.mean())
-    from_middle = np.hypot(across, down[:, None])
-    return from_middle if direction == "center-out" else -from_middle
-
-
-def _spread(values: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Stretch so that the person covers 0 to 1; a few extreme pixels must not slow the start and the end."""
-    low, high = np.percentile(values[person], (0.5, 99.5))
-    return np.clip((values - np.float32(low)) / np.float32(max(high - low, 1e-6)), 0, 1)
-
-
-def _paced(progress: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Halfway between a front of even speed and one that takes an even area each moment.
-
-    At even speed a head would go slowly and the shoulders in a blink; at even area the front would leap.
-    """
-    quantiles = np.quantile(progress[person], np.linspace(0, 1, 65))
-    even = np.interp(progress, quantiles, np.linspace(0, 1, 65))
-    return (0.5 * (progress + even)).astype(np.float32)
-
-
-def _noise(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Fractal noise, float32 (h, w): octaves of random lattices under a smooth interpolation."""
-    noise = np.zeros(shape, np.float32)
-    cell_px = max(shape) / NOISE_CELLS
-    for octave in range(NOISE_OCTAVES):
-        down, across = (_lattice_weights(length, cell_px / 2**octave) for length in shape)
-        lattice = generator.standard_normal((down.shape[1], across.shape[1]), np.float32)
-        noise += (down @ lattice @ across.T) * np.float32(0.5**octave)
-    return noise
-
-
-def _lattice_weights(length: int, cell_px: float) -> NDArray[np.float32]:
-    """Cubic B-spline weights (length, points) of lattice points `cell_px` apart, for each pixel of a line."""
-    position = np.arange(length) / cell_px + 1
-    distance = np.abs(position[:, None] - np.arange(int(position[-1]) + 3))
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = np.clip(2 - distance, 0, None) ** 3 / 6
-    return np.where(distance < 1, near, far).astype(np.float32)
 
 
 def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:

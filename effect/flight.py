@@ -23,6 +23,7 @@ WAVES = 16  # of the curl noise
 WAVELENGTHS = (0.25, 0.95)  # frame heights
 FAR_DEPTH = -2.0  # those that want to be beyond this are lost in the distance instead of leaving the frame
 CLOSING_SECONDS = 0.5  # a butterfly still in the air at the end shrinks away in this time
+FREE_SECONDS, LANDING_SECONDS = 1.2, 2.4  # of one that settles: its own way first, then toward the perch
 OFF_FRAME_SIZES = 1.8  # forewing lengths from its centre at which a butterfly is surely out of the picture
 
 
@@ -35,17 +36,21 @@ class Launch:
     take_off_seconds: Array  # (n,)
     clear_seconds: float  # when the last one is gone
     aspect: float  # frame width over height
+    perch: Array  # (n, 2) world: where it settles, nan for those that leave
 
 
 @dataclass(frozen=True)
 class Flight:
     """Paths of n butterflies over k steps, in the order of departure (a reversed clip plays them backward).
 
-    `position` (k, n, 3) world; `presence` (k, n) 1 while in the air, 0 once gone.
+    `position` (k, n, 3) world; `presence` (k, n) 1 while in sight, 0 once gone; `settled` (k, n) 0 while in the
+    air, 1 on a perch; `stays` (n,) for those that are there to the end.
     """
 
     position: Array
     presence: Array
+    settled: Array
+    stays: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,12 @@ def fly(launch: Launch, steps: int, preset: Preset, generator: np.random.Generat
     never_back = np.logical_or.accumulate(outside, axis=0)
     closing = smooth((launch.clear_seconds - seconds) / CLOSING_SECONDS)
     fading = _lost_in_the_distance(position, drift, seconds)
-    return Flight(position, np.where(never_back, 0.0, closing * fading))
+    presence = np.where(never_back, 0.0, closing * fading)
+    stays = ~np.isnan(launch.perch[:, 0])
+    landing = np.where(stays, _landing(launch, seconds, preset), 0.0)
+    perch = np.concatenate([np.where(stays[:, None], launch.perch, 0.0), np.zeros((len(stays), 1))], axis=1)
+    position += (perch - position) * smooth(landing)[..., None]
+    return Flight(position, np.where(stays, 1.0, presence), smooth((landing - 0.9) / 0.1), stays)
 
 
 def perspective(depth: Array) -> Array:
@@ -114,6 +124,14 @@ def smooth(value: Array) -> Array:
     return value * value * (3 - 2 * value)
 
 
+def _landing(launch: Launch, seconds: Array, preset: Preset) -> Array:
+    """How far (0-1) each has come to its perch, were it to have one, (k, n): there when the last ones leave."""
+    lasting = np.maximum(LANDING_SECONDS / preset.speed, 0.5)
+    latest = launch.clear_seconds - CLOSING_SECONDS - lasting
+    begin = np.minimum(launch.take_off_seconds + FREE_SECONDS / preset.speed, latest)
+    return np.clip((seconds - np.maximum(begin, launch.take_off_seconds)) / lasting, 0, 1)
+
+
 def _drift(launch: Launch, preset: Preset, generator: np.random.Generator) -> Drift:
     aspect, count = launch.aspect, len(launch.start)
     kind = generator.random(count)
@@ -134,6 +152,11 @@ def _drift(launch: Launch, preset: Preset, generator: np.random.Generator) -> Dr
     latest = (
         launch.clear_seconds - CLOSING_SECONDS - generator.uniform(0.0, 0.4, count) * preset.linger_seconds
     )
+    stays = ~np.isnan(launch.perch[:, 0])
+    depth = np.where(stays, 0.1, depth)
+    haunt = np.where(stays[:, None], launch.perch, haunt)
+    latest = np.where(stays, np.inf, latest)
+    stay = np.where(stays, np.inf, stay)
     return Drift(
         speed=generator.uniform(*CRUISE, count) * preset.speed,
         swirl=generator.choice([-1.0, 1.0], count, p=[0.35, 0.65]),

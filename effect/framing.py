@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -39,20 +40,36 @@ class Window:
         return np.ascontiguousarray(array[rows, columns])
 
 
-def framing_of(photo_size: tuple[int, int], frame_size: tuple[int, int] | None = None) -> Framing:
+def framing_of(
+    photo_size: tuple[int, int],
+    frame_size: tuple[int, int] | None = None,
+    longest_px: int = DEFAULT_LONG_SIDE_PX,
+) -> Framing:
     """Fit a photo to frames of `frame_size`, or choose the frames' size from the photo.
 
     Sizes are rounded down to even numbers. By default the photo is only ever made smaller (long side at most
-    1920), and an odd row or column is cropped, not resampled.
+    `longest_px`), and an odd row or column is cropped, not resampled.
     """
     if frame_size is None:
-        scale = min(1.0, DEFAULT_LONG_SIDE_PX / max(photo_size))
-        scaled = (max(2, round(photo_size[0] * scale)), max(2, round(photo_size[1] * scale)))
+        scaled = shrunk_size(photo_size, longest_px)
         return Framing(photo_size, scaled, _even(scaled))
     frame = _even(frame_size)
     scale = max(frame[0] / photo_size[0], frame[1] / photo_size[1])
     scaled = (max(frame[0], round(photo_size[0] * scale)), max(frame[1], round(photo_size[1] * scale)))
     return Framing(photo_size, scaled, frame)
+
+
+def cropped_size(photo_size: tuple[int, int], aspect: Fraction, longest_px: int) -> tuple[int, int]:
+    """Size of the largest part of the photo that is `aspect` times as wide as tall, shrunk to `longest_px`."""
+    width, height = photo_size
+    cropped = (width, round(width / aspect)) if width < height * aspect else (round(height * aspect), height)
+    return shrunk_size(cropped, longest_px)
+
+
+def shrunk_size(size: tuple[int, int], longest_px: int) -> tuple[int, int]:
+    """The size, made smaller in proportion where its longer side passes `longest_px`."""
+    scale = min(1.0, longest_px / max(size))
+    return max(2, round(size[0] * scale)), max(2, round(size[1] * scale))
 
 
 def scale_picture(rgb: NDArray[np.uint8], framing: Framing) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from effect.errors import UserError
 
 STALE_AFTER_SECONDS = 24 * 3600  # a part of another machine cannot be asked whether its run is still alive
+FRAME_NAME = re.compile(r"\d+\.png")
 _PART_NAME = re.compile(r"\.vanish-(?P<host>[0-9A-Za-z_]*)-(?P<pid>\d+)-[0-9a-f]{8}\.part")
 
 
@@ -33,6 +35,15 @@ def check_output(
         if source.exists() and path.exists() and os.path.samefile(source, path):
             raise UserError(f"{path} is an input of this run: choose another output name")
     refuse_existing(path, force)
+    check_folder_writable(path.parent)
+
+
+def check_output_folder(path: Path, inputs: Sequence[Path] = (), force: bool = False) -> None:
+    """Refuse a folder of frames that must not be made; UserError as `check_output` gives it."""
+    for source in inputs:
+        if path.resolve() in source.resolve().parents:
+            raise UserError(f"{path} holds {source.name}, an input of this run: choose another folder")
+    _refuse_existing_folder(path, force)
     check_folder_writable(path.parent)
 
 
@@ -78,6 +89,36 @@ def completed_file(path: Path, force: bool = False) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def completed_folder(path: Path, force: bool = False) -> Iterator[Path]:
+    """As `completed_file`, for a folder of numbered PNG files."""
+    part = _part_path(path.parent)
+    try:
+        part.mkdir()
+        yield part
+        _refuse_existing_folder(path, force)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"cannot write {path} ({reason}): free space or choose another folder") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _refuse_existing_folder(path: Path, force: bool) -> None:
+    """--force replaces frames, and nothing that anyone may have put beside them."""
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not path.is_dir():
+        raise UserError(f"{path} is no folder: choose another name for the folder of frames")
+    if others := [entry.name for entry in path.iterdir() if not FRAME_NAME.fullmatch(entry.name)]:
+        raise UserError(f"{path} holds {sorted(others)[0]}, which is no frame: choose a new folder")
+    if not force and any(path.iterdir()):
+        raise UserError(f"{path} exists: add --force to replace its frames")
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace the file at `path` by `text` (UTF-8), atomically."""
     with completed_file(path, force=True) as part:
@@ -89,7 +130,10 @@ def remove_stale_parts(folder: Path) -> None:
     for part in folder.glob(".vanish-*.part"):
         name = _PART_NAME.fullmatch(part.name)
         if name and _is_stale(part, name["host"], int(name["pid"])):
-            part.unlink(missing_ok=True)
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def _part_path(folder: Path) -> Path:

@@ -3,111 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from effect.errors import UserError
+from effect.preset_values import (
+    read_butterflies,
+    read_direction,
+    read_easing,
+    read_few,
+    read_flag,
+    read_frame,
+    read_number,
+    read_order,
+    read_point,
+    read_species,
+    read_text,
+    suggestion,
+)
 
 DEFAULT_PRESET = "classic"
 PRESET_FOLDER = Path(__file__).parent / "presets"
-DIRECTIONS = {"right": 0.0, "up": 90.0, "left": 180.0, "down": 270.0}  # degrees, counter-clockwise
-RADIAL_DIRECTIONS = ("center-out", "center-in")
-EASINGS = ("linear", "ease-in", "ease-out", "ease-in-out")
 LONGEST_SECONDS = 600.0
-MOST_BUTTERFLIES = 2000
 
 
 def _number(lowest: float, highest: float, default: float) -> Any:
-    return dataclasses.field(default=default, metadata={"read": _read_number, "range": (lowest, highest)})
+    return dataclasses.field(default=default, metadata={"read": read_number, "range": (lowest, highest)})
 
 
 def _setting(read: Callable[..., Any], default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"read": read})
-
-
-def _read_number(key: str, value: object, lowest: float, highest: float) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # checked here
-    except (TypeError, ValueError):
-        number = math.nan
-    if not lowest <= number <= highest:
-        raise UserError(f"{key} must be a number from {lowest:g} to {highest:g}, not {value!r}")
-    return number
-
-
-def _read_butterflies(key: str, value: object) -> int | str:
-    if value == "auto":
-        return "auto"
-    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_BUTTERFLIES:
-        raise UserError(f'{key} must be "auto" or a whole number from 0 to {MOST_BUTTERFLIES}, not {value!r}')
-    return value
-
-
-def _read_direction(key: str, value: object) -> float | str:
-    if value in RADIAL_DIRECTIONS:
-        return str(value)
-    if value in DIRECTIONS:
-        return DIRECTIONS[str(value)]
-    try:
-        return _read_number(key, value, -360.0, 360.0)
-    except UserError:
-        names = ", ".join((*DIRECTIONS, *RADIAL_DIRECTIONS))
-        raise UserError(f"{key} must be one of {names}, or degrees from -360 to 360, not {value!r}") from None
-
-
-def _read_easing(key: str, value: object) -> str:
-    if value not in EASINGS:
-        raise UserError(f"{key} must be one of {', '.join(EASINGS)}, not {value!r}")
-    return str(value)
-
-
-def _read_species(key: str, value: object) -> tuple[str, ...]:
-    """Names of butterflies; the empty tuple stands for every species."""
-    from effect.species import species_names
-
-    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if names == ["all"]:
-        return ()
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f'{key} must be "all" or a list of names, not {value!r}')
-    known = species_names()
-    for name in names:
-        if name not in known:
-            raise UserError(
-                f"no butterfly species {name!r}{_suggestion(name, known)}; known: {', '.join(known)}"
-            )
-    return tuple(names)
-
-
-def _read_flag(key: str, value: object) -> bool:
-    flags = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if isinstance(value, str) and value.lower() in flags:
-        return flags[value.lower()]
-    if not isinstance(value, bool):
-        raise UserError(f"{key} must be true or false, not {value!r}")
-    return value
-
-
-def _read_frame(key: str, value: object) -> str:
-    """An output size such as "1080x1920", or "" for the photo's own shape."""
-    if value != "" and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", str(value)):
-        raise UserError(f'{key} must be a size such as "1080x1920", or "", not {value!r}')
-    return str(value)
-
-
-def _read_text(key: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"{key} must be text, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True)
@@ -117,10 +46,11 @@ class Preset:
     Seconds are clip time at 1x speed; `size` is a forewing's length as a share of the frame's height.
     """
 
-    description: str = _setting(_read_text, "")
-    frame: str = _setting(_read_frame, "")
+    description: str = _setting(read_text, "")
+    frame: str = _setting(read_frame, "")
     fps: float = _number(1.0, 120.0, 30.0)
-    reverse: bool = _setting(_read_flag, False)
+    reverse: bool = _setting(read_flag, False)
+    loop: bool = _setting(read_flag, False)
 
     still_before_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
     sweep_start_seconds: float = _number(0.0, LONGEST_SECONDS, 0.6)
@@ -128,14 +58,16 @@ class Preset:
     linger_seconds: float = _number(0.0, LONGEST_SECONDS, 2.6)
     still_after_seconds: float = _number(0.0, LONGEST_SECONDS, 0.5)
 
-    direction: float | str = _setting(_read_direction, 270.0)
-    easing: str = _setting(_read_easing, "linear")
+    direction: float | str = _setting(read_direction, 270.0)
+    origin: tuple[float, float] = _setting(read_point, (0.5, 0.5))
+    order: str = _setting(read_order, "together")
+    easing: str = _setting(read_easing, "linear")
     raggedness: float = _number(0.0, 1.0, 0.38)
     softness_seconds: float = _number(0.0, 60.0, 0.12)
 
-    butterflies: int | str = _setting(_read_butterflies, "auto")
+    butterflies: int | str = _setting(read_butterflies, "auto")
     density: float = _number(0.0, 10.0, 1.0)
-    species: tuple[str, ...] = _setting(_read_species, ())
+    species: tuple[str, ...] = _setting(read_species, ())
     size: float = _number(0.002, 0.5, 0.045)
     size_spread: float = _number(0.0, 1.0, 0.22)
 
@@ -146,6 +78,8 @@ class Preset:
     wind: float = _number(-5.0, 5.0, 0.0)
     near_share: float = _number(0.0, 1.0, 0.28)
     far_share: float = _number(0.0, 1.0, 0.18)
+    glow: float = _number(0.0, 1.0, 0.0)
+    linger: int = _setting(read_few, 0)
 
     def __post_init__(self) -> None:
         if self.sweep_end_seconds <= self.sweep_start_seconds:
@@ -155,9 +89,19 @@ class Preset:
             )
         if self.near_share + self.far_share > 1:
             raise UserError("near_share and far_share together must not pass 1")
+        if self.loop and self.reverse:
+            raise UserError("loop already plays both ways: leave out either loop or reverse")
+        if self.linger and (self.loop or self.reverse):
+            raise UserError("linger needs a clip that ends when all is gone: leave out loop and reverse")
 
     @property
     def duration_seconds(self) -> float:
+        """Of the whole clip; a loop takes the same time for the way back."""
+        return self.one_way_seconds * (2 if self.loop else 1)
+
+    @property
+    def one_way_seconds(self) -> float:
+        """From the photo to the empty background."""
         return (
             self.still_before_seconds
             + self.sweep_end_seconds
@@ -169,6 +113,17 @@ class Preset:
     def photo_still_seconds(self) -> float:
         """How long the untouched photo stands: before the sweep, or after it in a reversed clip."""
         return self.still_after_seconds if self.reverse else self.still_before_seconds
+
+    def backward(self) -> Preset:
+        """One way of the clip, the other way round."""
+        before, after = self.still_before_seconds, self.still_after_seconds
+        return dataclasses.replace(
+            self,
+            loop=False,
+            reverse=not self.reverse,
+            still_before_seconds=after,
+            still_after_seconds=before,
+        )
 
     def frame_count(self, fps: Fraction) -> int:
         """Frames of the clip; never fewer than the first and the last."""
@@ -204,7 +159,7 @@ def preset_text(name: str) -> str:
     """
     if name not in preset_names():
         raise UserError(
-            f"no preset {name!r}{_suggestion(name, preset_names())};"
+            f"no preset {name!r}{suggestion(name, preset_names())};"
             f" known: {', '.join(preset_names())}, or the path of a .toml file"
         )
     return (PRESET_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
@@ -238,12 +193,7 @@ def _preset_from(values: Mapping[str, object]) -> Preset:
     checked = {}
     for key, value in values.items():
         if key not in fields:
-            raise UserError(f"no preset key {key!r}{_suggestion(key, fields)}")
+            raise UserError(f"no preset key {key!r}{suggestion(key, fields)}")
         metadata = fields[key].metadata
         checked[key] = metadata["read"](key, value, *metadata.get("range", ()))
     return Preset(**checked)
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -5,6 +5,7 @@ premultiplied RGBA in display (sRGB) space, in chains of shrinking copies ("mips
 of 8 pixels and one of 300 are both sampled at about one texel per pixel.
 """
 
+import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -75,16 +76,26 @@ def species_names() -> list[str]:
     return sorted(path.parent.name for path in SPECIES_FOLDER.glob("*/species.toml"))
 
 
+def is_folder(name: str) -> bool:
+    """Whether the name of a species is the path of a folder."""
+    return os.sep in name or "/" in name
+
+
 @cache
 def load_species(name: str) -> Species:
-    """Textures and measures of a species, loaded once. Unknown name or broken file: UserError."""
+    """Textures and measures of a species, loaded once; the path of a folder stands for a species of the user's own.
+
+    Unknown name or broken file: UserError.
+    """
+    if is_folder(name):
+        return read_species(Path(name))
     if name not in species_names():
         raise UserError(f"unknown species '{name}'; choose from: {', '.join(species_names())}")
     return read_species(SPECIES_FOLDER / name)
 
 
 def read_species(folder: Path) -> Species:
-    """Read a species folder: species.toml, {forewing,hindwing}_{dorsal,ventral,mask}.webp and body.webp."""
+    """Read a species folder: species.toml, {forewing,hindwing}_{dorsal,ventral,mask} and body, .webp or .png."""
     facts = _read_facts(folder / "species.toml")
     try:
         shimmer = facts.get("iridescence_rgb")
@@ -103,6 +114,12 @@ def read_species(folder: Path) -> Species:
         raise UserError(
             f"{folder / 'species.toml'} lacks {missing}; see assets/butterflies/README.md"
         ) from None
+
+
+def texture_file(folder: Path, name: str) -> Path:
+    """Where a texture lies: a WebP file, or a PNG where there is no such."""
+    webp, png = folder / f"{name}.webp", folder / f"{name}.png"
+    return png if png.is_file() and not webp.is_file() else webp
 
 
 def _read_facts(path: Path) -> dict:
@@ -124,9 +141,9 @@ def _read_image(path: Path, channels: int) -> NDArray[np.float32]:
 
 def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tuple[Texture, float]:
     """The wing and its mean brightness."""
-    dorsal = _premultiplied(_read_image(folder / f"{part}_dorsal.webp", 4))
-    ventral = _premultiplied(_read_image(folder / f"{part}_ventral.webp", 4))
-    mask = _read_image(folder / f"{part}_mask.webp", 3)
+    dorsal = _premultiplied(_read_image(texture_file(folder, f"{part}_dorsal"), 4))
+    ventral = _premultiplied(_read_image(texture_file(folder, f"{part}_ventral"), 4))
+    mask = _read_image(texture_file(folder, f"{part}_mask"), 3)
     if not dorsal.shape[:2] == ventral.shape[:2] == mask.shape[:2]:
         raise UserError(f"the {part} textures in {folder} differ in size; restore the files")
     luma = dorsal[..., :3] @ LUMA
@@ -142,7 +159,7 @@ def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tu
 
 
 def _read_body(folder: Path, facts: dict) -> Texture:
-    card = _premultiplied(_read_image(folder / "body.webp", 4))
+    card = _premultiplied(_read_image(texture_file(folder, "body"), 4))
     unlit = np.zeros_like(card)
     return _texture([card, card, unlit, unlit], facts, _outline(card[..., 3]))
 

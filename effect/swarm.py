@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 
 import numpy as np
@@ -21,6 +21,7 @@ PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far bel
 FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
 FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
 BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
+CROSSINGS = 1.5
 FEWEST_PEEL_SECONDS = 0.15
 LIFT_SIZES = 6.0  # forewing lengths a butterfly is above the person a second after take-off
 
@@ -78,13 +79,16 @@ class Swarm:
 
 def plan_swarm(
     anchors: Anchors,
+    perches: Array,
     frame_size: tuple[int, int],
     preset: Preset,
     frame_count: int,
     fps: Fraction,
     generator: np.random.Generator,
 ) -> Swarm:
-    """Simulate the whole clip, then sample it at its frames. `frame_size` is (width, height) in pixels.
+    """Simulate one way of the clip, then sample it at its frames. `frame_size` is (width, height) in pixels.
+
+    `perches` (m, 2) are the places, in pixels, on which m butterflies settle instead of leaving.
 
     A reversed clip is the same flight with time running backward; heads and wings follow the playback.
     """
@@ -98,8 +102,9 @@ def plan_swarm(
         take_off_seconds=take_off_seconds,
         clear_seconds=preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds,
         aspect=width / height,
+        perch=_assigned(anchors, perches, height),
     )
-    steps = int(np.ceil(preset.duration_seconds * STEPS_PER_SECOND)) + 2
+    steps = int(np.ceil(preset.one_way_seconds * STEPS_PER_SECOND)) + 2
     flight = fly(launch, steps, preset, generator)
 
     clock = np.arange(steps) / STEPS_PER_SECOND
@@ -107,14 +112,51 @@ def plan_swarm(
     simulated = _played(flight, launch, departed, peel_seconds, height, preset, float(fps), generator)
     frames = np.arange(frame_count) / float(fps)
     sampled = {name: _on_grid(name, _at_times(values, frames)) for name, values in simulated.items()}
-    sampled["opacity"][[0, -1]] = 0
+    sampled["opacity"][0] = 0
+    sampled["opacity"][-1, ~flight.stays] = 0
     return Swarm(species=tuple(names[kind] for kind in kinds), tint=anchors.tint, **sampled)
+
+
+def out_and_back(out: Swarm, back: Swarm, frame_count: int) -> Swarm:
+    """The frames of both ways in a row. They share the empty frame in the middle; the photo comes only once."""
+    frames_back = frame_count - len(out.x_px)
+    joined: dict[str, NDArray[np.float32]] = {
+        field.name: np.concatenate(
+            [getattr(out, field.name), getattr(back, field.name)[-frames_back - 1 : -1]]
+        )
+        for field in fields(Swarm)
+        if field.name not in ("species", "tint")
+    }
+    return Swarm(species=out.species, tint=out.tint, **joined)
+
+
+def _assigned(anchors: Anchors, perches: Array, height: int) -> Array:
+    """Where each butterfly settles (n, 2) in world units, nan for those that leave.
+
+    The largest of those that take off in the second half: they are not forgotten before the clip ends.
+    """
+    assigned = np.full((len(anchors.x_px), 2), np.nan)
+    free = (
+        anchors.take_off_seconds >= np.median(anchors.take_off_seconds)
+        if len(assigned)
+        else np.zeros(0, bool)
+    )
+    for x_px, y_px in perches:
+        if not free.any():
+            break
+        chosen = int(np.argmax(np.where(free, anchors.size_px, -np.inf)))
+        assigned[chosen] = x_px / height, 1 - y_px / height
+        free[chosen] = False
+    return assigned
 
 
 def _peeling(anchors: Anchors, preset: Preset, generator: np.random.Generator) -> tuple[Array, Array]:
     """How long each butterfly unfolds (n,), and when it takes off (n,): never within the still photo."""
     still = preset.photo_still_seconds
     wanted = preset.peel_seconds * generator.uniform(0.8, 1.25, len(anchors.x_px))
+    wanted += (
+        CROSSINGS * anchors.crossing_seconds
+    )  # wings are nearly full-grown when there is something to cover
     peel_seconds = np.maximum(np.minimum(wanted, anchors.take_off_seconds - still), FEWEST_PEEL_SECONDS)
     return peel_seconds, np.maximum(anchors.take_off_seconds, still + peel_seconds)
 
@@ -133,7 +175,8 @@ def _played(
     position, presence = _at_times(flight.position, departed), _at_times(flight.presence, departed)
     age = departed[:, None] - launch.take_off_seconds
     screen, zoom = on_screen(position, launch.aspect), perspective(position[..., 2])
-    attitude = hold(position, screen, age, peel_seconds, frames_per_second, generator)
+    settled = _at_times(flight.settled, departed)
+    attitude = hold(position, screen, age, peel_seconds, settled, frames_per_second, generator)
     grown = peeled(age, peel_seconds)
     size_px = height * launch.size * zoom * grown * np.sqrt(presence)
     too_near = np.clip(np.log2(zoom) - FOCUS_DEPTH, 0, None)

@@ -1,4 +1,4 @@
-"""Frames to a file: H.264, yuv420p, BT.709, constant frame rate. The one place that knows ffmpeg."""
+"""Frames and sound to a file, at a constant frame rate. The one place that runs ffmpeg."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
@@ -16,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
-from effect.output import completed_file
+from effect.formats import MOST_GIF_BYTES, PNG_FOLDER, VIDEO, Encoding, Recipe, recipe_for
+from effect.output import completed_file, completed_folder
 
-VIDEO_ENDINGS = (".mp4", ".mov")
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_DURATION_SECONDS, MAX_DURATION_SECONDS = 0.1, 300.0
 MIN_SIDE_PX, MAX_SIDE_PX = 32, 4096  # every H.264 decoder in use takes 4096
-_QUALITY = {"vcodec": "libx264", "preset": "veryfast", "crf": 17}
+SOUND_RATE = 48_000  # samples a second
+_COLOUR_TAGS = ("colorspace", "color_primaries", "color_trc", "color_range")
 _FRAMES_AHEAD = 4  # enough to keep the encoder busy, few enough to stay small in memory
 
 # ITU-R BT.709-6, section 3: luma from R, G, B; 8-bit studio range puts luma in 16-235, chroma in 16-240.
@@ -43,20 +45,33 @@ def write_video(
     frame_count: int,
     force: bool = False,
     threads: int = 0,
+    encoding: Encoding = VIDEO,
+    sound: NDArray[np.float32] | None = None,
 ) -> None:
-    """Encode exactly `frame_count` RGB uint8 (H, W, 3) frames of `size` (even width, even height) to `path`.
+    """Encode exactly `frame_count` uint8 frames of `size` (even width, even height) to `path`.
 
+    Frames are RGB (H, W, 3), or RGBA (H, W, 4) where the encoding asks for alpha; `sound` is float32 (n, 2) at
+    SOUND_RATE. The ending of `path` chooses the format; a name without one becomes a folder of numbered PNGs.
     `threads` limits the encoder (0: all cores). The file appears under its name only when it is complete;
     whatever goes wrong (also in `frames`, also Ctrl-C) leaves nothing behind. Raises UserError when ffmpeg is
     missing or fails, ValueError when the frames are not as announced.
     """
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"yuv420p needs even sizes, not {size[0]}x{size[1]}")
-    with completed_file(path, force) as part:
-        with _Encoder(part, path.suffix.lower(), size, fps, threads) as encoder:
+    ending = path.suffix.lower()
+    recipe = recipe_for(ending, encoding)
+    if recipe.muxer == "gif" and 4 * size[0] * size[1] * frame_count > MOST_GIF_BYTES:
+        raise UserError(f"a GIF of {frame_count} frames cannot be this large: use a smaller --size, or .webp")
+    completed = completed_folder if ending == PNG_FOLDER else completed_file
+    with completed(path, force) as part, _sound_file(sound if recipe.sound else None) as sound_path:
+        with _Encoder(_command(part, recipe, size, fps, threads, sound_path), recipe, size) as encoder:
+            handed = 0
             for frame in frames:
                 encoder.put(frame)
-            encoded = encoder.finish()
+                handed += 1
+            counted = encoder.finish()
+        # An animated WebP leaves its encoder in one piece, so ffmpeg counts one frame.
+        encoded = handed if recipe.muxer == "webp" else counted
         if encoded != frame_count:
             raise ValueError(f"{encoded} frames encoded, {frame_count} announced")
 
@@ -94,12 +109,13 @@ def is_complete_clip(path: Path) -> bool:
 class _Encoder:
     """A running ffmpeg, fed by a thread of its own so that drawing and converting overlap with encoding."""
 
-    def __init__(self, part: Path, ending: str, size: tuple[int, int], fps: Fraction, threads: int) -> None:
-        self._shape = (size[1], size[0], 3)
+    def __init__(self, command: list[str], recipe: Recipe, size: tuple[int, int]) -> None:
+        self._shape = (size[1], size[0], 4 if recipe.pixels == "rgba" else 3)
+        self._raw = yuv420_bt709 if recipe.pixels == "yuv420p" else np.ndarray.tobytes
         self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(_FRAMES_AHEAD)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()
         self._progress: IO[bytes] = tempfile.TemporaryFile()
-        self._process = _start(_command(part, ending, size, fps, threads), self._progress, self._stderr)
+        self._process = _start(command, self._progress, self._stderr)
         self._pipe_error: OSError | None = None
         self._feeder = threading.Thread(target=self._feed, name="feed-ffmpeg", daemon=True)
 
@@ -146,7 +162,7 @@ class _Encoder:
         assert self._process.stdin
         try:
             while (frame := self._queue.get()) is not None:
-                self._process.stdin.write(yuv420_bt709(frame))
+                self._process.stdin.write(self._raw(frame))
             self._process.stdin.close()
         except OSError as error:  # ffmpeg is gone; its own last words tell why
             self._pipe_error = error
@@ -161,31 +177,54 @@ class _Encoder:
         raise UserError(f"ffmpeg failed with code {code}: {reason or 'it gave no reason'}")
 
 
-def _command(part: Path, ending: str, size: tuple[int, int], fps: Fraction, threads: int) -> list[str]:
-    """The ffmpeg call; raw BT.709 frames in, nothing left for ffmpeg to convert."""
-    import ffmpeg  # not at the top: whoever only looks at a picture needs no encoder
-    import imageio_ffmpeg
+def ffmpeg_executable() -> str:
+    """Where ffmpeg is. UserError when it is nowhere."""
+    import imageio_ffmpeg  # not at the top: whoever only looks at a picture needs no encoder
 
     try:
-        executable = imageio_ffmpeg.get_ffmpeg_exe()
+        return imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError as error:
         raise UserError(
             "ffmpeg not found: run `pip install imageio-ffmpeg`, or set IMAGEIO_FFMPEG_EXE"
         ) from error
+
+
+def _command(
+    part: Path, recipe: Recipe, size: tuple[int, int], fps: Fraction, threads: int, sound: Path | None
+) -> list[str]:
+    """The ffmpeg call; video is handed over as BT.709 where nothing is left for ffmpeg to convert."""
+    import ffmpeg
+
     rate = f"{fps.numerator}/{fps.denominator}"
-    colours = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
+    tags = {key: recipe.options[key] for key in _COLOUR_TAGS if recipe.pixels == "yuv420p"}
     raw = ffmpeg.input(
-        "pipe:", format="rawvideo", pix_fmt="yuv420p", video_size=size, framerate=rate, **colours
+        "pipe:", format="rawvideo", pix_fmt=recipe.pixels, video_size=size, framerate=rate, **tags
     )
-    encoded = raw.output(
-        f"file:{part.resolve()}",  # the prefix keeps ffmpeg from reading a protocol into an odd folder name
-        **{"format": ending.removeprefix("."), "pix_fmt": "yuv420p", "r": rate, "movflags": "+faststart"},
-        **{"chroma_sample_location": "center", "threads": threads},
-        **_QUALITY,
-        **colours,
+    sources = [raw, ffmpeg.input(str(sound), format="f32le", ar=SOUND_RATE, ac=2)] if sound else [raw]
+    name = str(part.resolve())
+    if part.is_dir():
+        name = name.replace("%", "%%") + "/%05d.png"  # ffmpeg puts the frame's number in
+    encoded = ffmpeg.output(
+        *sources,
+        f"file:{name}",  # the prefix keeps ffmpeg from reading a protocol into an odd folder name
+        **{"format": recipe.muxer, "r": rate, "threads": threads, "map_metadata": -1},
+        **recipe.options,
+        **((recipe.sound or {}) if sound else {}),
     )
     quiet = encoded.global_args("-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
-    return quiet.overwrite_output().compile(cmd=executable)
+    return quiet.overwrite_output().compile(cmd=ffmpeg_executable())
+
+
+@contextmanager
+def _sound_file(sound: NDArray[np.float32] | None) -> Iterator[Path | None]:
+    """The samples in a temporary file, for ffmpeg's second input."""
+    if sound is None:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile(prefix="vanish-", suffix=".f32") as file:
+        file.write(sound.astype("<f4").tobytes())
+        file.flush()
+        yield Path(file.name)
 
 
 def _start(command: list[str], stdout: IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -20,6 +20,7 @@ PEEL_BEATS = 2.0  # slow beats with which a butterfly comes off the person
 HINDWING_LAG = 0.16  # radians
 FLAP_SECONDS, GLIDE_SECONDS = (0.5, 1.4), (0.18, 0.55)
 GATE_SECONDS = 0.07
+RESTING_ANGLE, RESTING_SWING, RESTING_SECONDS = 0.75, 0.5, 2.8  # wings that open and close on a perch
 HEADING_SECONDS = 0.18
 BANK_SECONDS = 0.15
 
@@ -43,20 +44,22 @@ def hold(
     screen: Array,
     age: Array,
     peel_seconds: Array,
+    settled: Array,
     frames_per_second: float,
     generator: np.random.Generator,
 ) -> Attitude:
     """Attitudes along paths in playback order.
 
     `position` (k, n, 3) and `screen` (k, n, 2) in frame heights; `age` (k, n) seconds since each left the
-    person (in a reversed clip, until it lands), negative while it still sits; `peel_seconds` (n,).
+    person (in a reversed clip, until it lands), negative while it still sits; `peel_seconds` (n,); `settled`
+    (k, n) 0-1, how far it sits somewhere else.
     """
     steps, count = age.shape
     velocity = np.gradient(screen, 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(screen)
     approach = (
         np.gradient(position[..., 2], 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(age)
     )
-    free = smooth(age / 0.35)
+    free = smooth(age / 0.35) * (1 - settled)
     gate = _flap_gate(age, generator)
     rest_yaw = generator.normal(0, 1.0, (count,))
     yaw, bank = _heading(velocity, approach, age, rest_yaw)
@@ -66,16 +69,20 @@ def hold(
     lean = generator.normal(0, 0.22, count)
     climb = np.clip(velocity[..., 1] / 0.4, -1, 1)
     tilt = np.clip(0.55 - 0.3 * climb + 0.25 * gate + generator.normal(0, 0.18, count), 0.1, 1.2)
-    forewing = _wing_angle(phase, gate, age, peel_seconds, 0.0)
+    resting = RESTING_ANGLE + RESTING_SWING * np.sin(2 * np.pi * age / RESTING_SECONDS)
+    forewing, hindwing = (
+        _wing_angle(phase, gate, age, peel_seconds, lag) * (1 - settled) + resting * settled
+        for lag in (0.0, HINDWING_LAG)
+    )
     return Attitude(
         yaw=np.unwrap(yaw, axis=0),
         pitch=0.22 * gate * np.sin(phase - 2.0) * free,
         roll=bank + lean * (0.4 + 0.6 * free),
         tilt=0.05 + tilt * free,
         forewing_angle=forewing,
-        hindwing_angle=_wing_angle(phase, gate, age, peel_seconds, HINDWING_LAG),
+        hindwing_angle=hindwing,
         wing_speed=np.abs(np.gradient(forewing, axis=0)) if steps > 1 else np.zeros_like(forewing),
-        bob=0.30 * gate * np.sin(phase - 0.55 * np.pi) * smooth(age / 0.2),
+        bob=0.30 * gate * np.sin(phase - 0.55 * np.pi) * smooth(age / 0.2) * (1 - settled),
     )
 
 

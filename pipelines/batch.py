@@ -42,7 +42,7 @@ def batch(
     """
     if not 1 <= jobs <= MAX_JOBS:
         raise UserError(f"--jobs must be from 1 to {MAX_JOBS}, not {jobs}")
-    settings.frame_size(settings.preset())  # a wrong preset is one error, not one for each photo
+    settings.check()  # a wrong preset is one error, not one for each photo
     tasks = find_tasks(folder, output_folder)
     _make_folder(output_folder)
 

@@ -47,25 +47,35 @@ def draw_all(folder: Path) -> None:
                 framed = Settings(preset_name=name)
                 scenes[preset.frame] = make_scene(load_photo(PHOTO), preset, framed, models, watch)
             scene = scenes[preset.frame]
-            timeline = plan(scene, preset, settings.seed, Fraction(preset.fps))
-            still = frame_at(scene, timeline, frame_index(preset, timeline, STILL_MOMENT))
-            _save(_at_height(still, STILL_HEIGHT_PX), folder / "presets" / f"{name}.webp", STILL_BYTES)
+            poster = poster_of(scene, preset, settings.seed, Fraction(preset.fps))
+            _save(_at_height(poster, STILL_HEIGHT_PX), folder / "presets" / f"{name}.webp", STILL_BYTES)
             if name == DEFAULT_PRESET:
-                _save(_sheet(scene, preset, timeline), folder / "contact_sheet.webp", SHEET_BYTES)
+                timeline = plan(scene, preset, settings.seed, Fraction(preset.fps))
+                _save(sheet_of(scene, preset, timeline), folder / "contact_sheet.webp", SHEET_BYTES)
+
+
+def poster_of(scene: Scene, preset: Preset, seed: int, fps: Fraction) -> NDArray[np.uint8]:
+    """The frame that shows what a preset is like, half of the person still there: uint8 (H, W, 3)."""
+    timeline = plan(scene, preset, seed, fps)
+    return frame_at(scene, timeline, frame_index(preset, timeline, STILL_MOMENT))
 
 
 def frame_index(preset: Preset, timeline: Timeline, moment: float) -> int:
     """The frame at a moment of the story: 0 where the sweep begins, 1 where it ends, in either direction."""
     sweep_seconds = preset.sweep_end_seconds - preset.sweep_start_seconds
     seconds = preset.photo_still_seconds + preset.sweep_start_seconds + moment * sweep_seconds
-    last = timeline.frame_count - 1
+    last = timeline.frame_count // 2 if timeline.loop else timeline.frame_count - 1
     index = min(max(round(seconds * timeline.fps), 0), last)
     return last - index if timeline.reverse else index
 
 
-def _sheet(scene: Scene, preset: Preset, timeline: Timeline) -> Image.Image:
-    """The photo, the clip at even steps and the empty background, row by row on white."""
+def sheet_of(scene: Scene, preset: Preset, timeline: Timeline) -> Image.Image:
+    """The photo, the clip on its way and the empty background, row by row on white."""
     indices = [frame_index(preset, timeline, moment) for moment in SHEET_MOMENTS]
+    if timeline.loop:
+        indices = [
+            timeline.frame_count * number // len(SHEET_MOMENTS) for number in range(len(SHEET_MOMENTS))
+        ]
     cells = [_at_height(frame_at(scene, timeline, index), SHEET_CELL_PX) for index in indices]
     width, height = (side + SHEET_GAP_PX for side in cells[0].size)
     rows = -(-len(cells) // SHEET_COLUMNS)

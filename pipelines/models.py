@@ -45,4 +45,4 @@ class Models:
         """The inpainter; not loaded while plates are given."""
         from effect.inpaint import open_inpainter
 
-        return open_inpainter(self._settings.inpainter, notice=self._notice)
+        return open_inpainter(self._settings.inpainter, self._notice, self._settings.weights)

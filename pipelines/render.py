@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
+from effect.cutout import Cutout
 from effect.framing import (
     framing_of,
     scale_alpha,
@@ -16,14 +18,14 @@ from effect.framing import (
     scale_points,
     window_around,
 )
-from effect.output import check_output
 from effect.photo import Photo, load_mask, load_photo, load_plate
 from effect.preset import Preset
 from effect.scene import Scene
 from effect.segment import Matte, matte_from_mask, matte_of
 from effect.segment.matting import estimate_foreground
 from effect.timeline import Timeline, plan
-from effect.video import VIDEO_ENDINGS, write_video
+from effect.video import write_video
+from pipelines.delivery import check_clip, fitted_to, sound_for
 from pipelines.models import Models
 from pipelines.settings import Settings
 from pipelines.watch import Watch
@@ -36,13 +38,18 @@ def vanish(
     photo_path: Path, output: Path, settings: Settings, models: Models, watch: Watch
 ) -> dict[str, object]:
     """Render the clip of one photo; returns what `--json` prints. Raises UserError."""
-    check_output(output, VIDEO_ENDINGS, [photo_path, *settings.inputs], settings.force)
+    check_clip(output, [photo_path, *settings.inputs], settings)
+    settings = fitted_to(output, settings, watch)
     scene, timeline = prepare(photo_path, settings, models, watch)
     count, fps = timeline.frame_count, timeline.fps
+    with watch.stage("sound"):
+        sound = sound_for(timeline, settings)
     with watch.stage("render"):
+        draw = Cutout.of(scene).frame_at if settings.alpha else partial(frame_at, scene)
         indices = watch.progress(range(count), name="frames", unit="frame")
-        frames = (frame_at(scene, timeline, index) for index in indices)
-        write_video(frames, output, scene.size, fps, count, settings.force, settings.encoder_threads)
+        frames = (draw(timeline, index) for index in indices)
+        threads, encoding = settings.encoder_threads, settings.encoding
+        write_video(frames, output, scene.size, fps, count, settings.force, threads, encoding, sound)
     return {
         "output": str(output),
         "size": list(scene.size),
@@ -54,10 +61,14 @@ def vanish(
 
 
 def photo_clip(photo_path: Path, settings: Settings) -> VideoClip:
-    """The same clip for a moviepy edit, drawn as moviepy asks for it. Raises UserError."""
+    """The same clip for a moviepy edit, drawn as moviepy asks for it; silent unless the settings name a sound.
+
+    Raises UserError.
+    """
     watch = Watch(quiet=True)
     with Models(settings, watch.notice) as models:
-        return vanish_clip(*prepare(photo_path, settings, models, watch))
+        scene, timeline = prepare(photo_path, settings, models, watch)
+    return vanish_clip(scene, timeline, sound_for(timeline, settings))
 
 
 def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) -> tuple[Scene, Timeline]:
@@ -75,7 +86,7 @@ def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) 
 def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models, watch: Watch) -> Scene:
     """Everything a clip is drawn from: the photo, its person and its background, cropped to the frame."""
     ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
-    framing = framing_of(photo.size, settings.frame_size(preset))
+    framing = settings.framing(preset, photo.size)
 
     with watch.stage("segment"):
         matte = find_person(photo, framing.scaled_size, settings, models)

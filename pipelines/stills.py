@@ -11,6 +11,7 @@ from effect.compositor import frame_at
 from effect.errors import UserError
 from effect.output import check_output
 from effect.photo import IMAGE_ENDINGS, Photo, load_photo, load_sketch, save_image
+from pipelines.contact_sheet import sheet_of
 from pipelines.models import Models
 from pipelines.render import find_person, prepare
 from pipelines.settings import Settings
@@ -54,6 +55,18 @@ def frame(
     with watch.stage("render"):
         save_image(frame_at(scene, timeline, index), output, settings.force)
     return {"output": str(output), "size": list(scene.size), "frame": index, **watch.report()}
+
+
+def sheet(
+    photo_path: Path, output: Path, settings: Settings, models: Models, watch: Watch
+) -> dict[str, object]:
+    """Save eight moments of the clip side by side. Raises UserError."""
+    check_output(output, IMAGE_ENDINGS, [photo_path, *settings.inputs], settings.force)
+    scene, timeline = prepare(photo_path, settings, models, watch)
+    with watch.stage("render"):
+        picture = np.asarray(sheet_of(scene, settings.preset(), timeline))
+        save_image(picture, output, settings.force)
+    return {"output": str(output), "size": [picture.shape[1], picture.shape[0]], **watch.report()}
 
 
 def _load(photo_path: Path, output: Path, settings: Settings, watch: Watch) -> Photo:

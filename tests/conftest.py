@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import wave
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -130,6 +131,17 @@ def decode(path: Path) -> Clip:
             for frame in decoded
         ]
         return Clip(np.stack(frames), stream.average_rate, stamps)
+
+
+def save_wave(path: Path, seconds: float, hertz: float = 440, rate: int = 44_100) -> Path:
+    """A tone in mono: half of full scale in one channel is a quarter, root mean square, in each of two."""
+    samples = 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert done.stdout == "[]\n", done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", "vanish", "batch", "segment", "restore", "frame", "presets"])
+@pytest.mark.parametrize("verb", ["", "vanish", "batch", "segment", "restore", "frame", "sheet", "presets"])
 def test_every_verb_has_help(verb: str, run_cli) -> None:
     ran = run_cli(*([verb] if verb else []), "--help")
     assert ran.code == 0 and ran.out.startswith("usage: cli.py") and ran.err == ""
@@ -74,7 +74,7 @@ def test_json_report(pictures: Pictures, run_cli) -> None:
         [96, 128],
         1.5,
     )
-    assert set(report["stages"]) == {"load", "segment", "restore", "foreground", "plan", "render"}
+    assert set(report["stages"]) == {"load", "segment", "restore", "foreground", "plan", "sound", "render"}
     assert 0 < sum(report["stages"].values()) <= report["seconds"] + 0.01
     assert 20 < report["peak_memory_mib"] < 8000
 
@@ -159,6 +159,21 @@ def test_frame_shows_the_moment(pictures: Pictures, run_cli) -> None:
     assert (still("0") == np.asarray(Image.open(pictures.photo))).all()
     assert (still("1.5") == np.asarray(Image.open(pictures.plate))).all()
     assert (still("0.75") != still("0")).any() and (still("0.75") != still("1.5")).any()
+
+
+def test_sheet_begins_with_the_photo_and_ends_with_the_plate(pictures: Pictures, run_cli) -> None:
+    output = pictures.folder / "sheet.png"
+    ran = run_cli("sheet", pictures.photo, "-o", output, *SMALL_CLIP, *pictures.ready)
+    assert ran.code == 0, ran.err
+    sheet = Image.open(output)
+    cell = 300, 400  # the height of a cell is fixed
+    assert sheet.size == (4 * cell[0] + 3 * 8, 2 * cell[1] + 8)
+    for corner, picture in (
+        ((0, 0), pictures.photo),
+        ((sheet.width - 300, sheet.height - 400), pictures.plate),
+    ):
+        shown = sheet.crop((*corner, corner[0] + cell[0], corner[1] + cell[1])).resize((96, 128))
+        assert np.abs(np.asarray(shown).astype(int) - np.asarray(Image.open(picture))).mean() < 2
 
 
 def test_segment_and_restore_keep_the_photo_size(pictures: Pictures, run_cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_a_photo_becomes_a_moviepy_clip(pictures: Pictures) -> None:
     assert clip.size == (96, 128)
     assert (clip.get_frame(0) == np.asarray(Image.open(pictures.photo))).all()
     assert (clip.get_frame(1) == np.asarray(Image.open(pictures.plate))).all()
+
+
+def test_a_clip_can_bring_its_sound(pictures: Pictures) -> None:
+    settings = Settings(duration_seconds=1.0, mask=pictures.mask, plate=pictures.plate, edges="fast")
+    assert photo_clip(pictures.photo, settings).audio is None
+    sound = photo_clip(pictures.photo, replace(settings, audio="flutter")).audio
+    assert sound is not None and sound.duration == pytest.approx(1.0, abs=0.01)
+    assert np.abs(sound.to_soundarray(fps=48_000)).max() > 0.1
 
 
 def test_a_scene_takes_pictures_of_one_size() -> None:

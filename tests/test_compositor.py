@@ -32,7 +32,7 @@ def test_from_the_photo_to_the_plate(name: str) -> None:
 
 
 def test_a_reversed_clip_goes_from_the_plate_to_the_photo() -> None:
-    timeline = planned("assemble")
+    timeline = planned("appear")
     assert np.array_equal(frame_at(SCENE, timeline, 0), SCENE.plate)
     assert np.array_equal(frame_at(SCENE, timeline, timeline.frame_count - 1), SCENE.photo)
 

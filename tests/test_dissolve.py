@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from scenes import figure_scene
 
-from effect.dissolve import Dissolve, changing_box, dissolved, eased_time, plan_dissolve, remaining
-from effect.preset import EASINGS, load_preset
+from effect.dissolve import Dissolve, changing_box, dissolved, plan_dissolve, remaining
+from effect.front import eased_time
+from effect.preset import load_preset
+from effect.preset_values import EASINGS
 from effect.scene import Scene
 
 SCENE = figure_scene()
@@ -88,13 +91,63 @@ def test_no_halo_of_the_old_wall_stays_around_a_fading_person() -> None:
         ("left", (0, -1), (0, 0)),
         ("center-out", (120, 68), (0, 0)),
         ("center-in", (0, 0), (120, 68)),
+        ("from-point", (0, 0), (-1, -1)),  # its origin is set to the top left below
     ],
 )
 def test_the_front_moves_where_its_direction_says(
     direction: str, first: tuple[int, int], last: tuple[int, int]
 ) -> None:
-    arrival = planned(direction=direction, raggedness="0").arrival_seconds
+    arrival = planned(direction=direction, raggedness="0", origin="0,0").arrival_seconds
     assert arrival[first] < arrival[last]
+
+
+def test_outside_in_goes_from_the_outline() -> None:
+    dissolve = planned(direction="outside-in", raggedness="0")
+    depth = cv2.distanceTransform((SCENE.alpha[dissolve.box] > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    arrival = dissolve.arrival_seconds
+    assert (
+        arrival[(depth > 0) & (depth < 3)].max()
+        < arrival[depth > 8].min()
+        < arrival[depth > 0.9 * depth.max()].min()
+    )
+
+
+def test_all_at_once_opens_everywhere_from_the_start() -> None:
+    arrival = planned(direction="all-at-once").arrival_seconds
+    person = SCENE.alpha[planned().box] > 0.5
+    early = (arrival < np.quantile(arrival[person], 0.25)) & person
+    quarters = np.array_split(np.arange(person.shape[0]), 4)
+    assert all(early[rows].sum() > 0.03 * person[rows].sum() for rows in quarters)
+
+
+def two_people(left: float = 1.0, right: float = 1.0) -> Scene:
+    """The figure twice, side by side, with a gap between the arms."""
+    scene = figure_scene()
+    pair = {
+        name: np.concatenate([getattr(scene, name)] * 2, axis=1) for name in ("photo", "plate", "foreground")
+    }
+    alpha = np.concatenate([scene.alpha * np.float32(left), scene.alpha * np.float32(right)], axis=1)
+    return Scene(**pair, alpha=alpha)
+
+
+@pytest.mark.parametrize(("direction", "first"), [("up", 0), ("right", 0), ("left", 1)])
+def test_one_by_one_each_has_a_turn(direction: str, first: int) -> None:
+    scene = two_people()
+    dissolve = planned(scene=scene, direction=direction, order="one-by-one")
+    person = scene.alpha[dissolve.box] > 0.5
+    middle = 180 - dissolve.left
+    halves = [
+        dissolve.arrival_seconds[:, side][person[:, side]] for side in (slice(0, middle), slice(middle, None))
+    ]
+    earlier, later = halves[first], halves[1 - first]
+    assert np.quantile(earlier, 0.9) < np.quantile(later, 0.1)
+    together = planned(scene=scene, direction="up").arrival_seconds
+    assert abs(np.median(together[:, :middle][person[:, :middle]]) - np.median(together[person])) < 0.3
+
+
+def test_one_by_one_alone_is_as_together() -> None:
+    alone, together = planned(order="one-by-one"), planned(order="together")
+    assert np.abs(alone.arrival_seconds - together.arrival_seconds).max() < 1e-3
 
 
 @pytest.mark.parametrize("easing", EASINGS)

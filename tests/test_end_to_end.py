@@ -89,6 +89,8 @@ def test_every_preset_renders(preset: str, pictures: Pictures, run_cli) -> None:
     if load_preset(preset).reverse:
         ends.reverse()
     assert difference(frames[0], ends[0]) < CODING_ERROR
+    if load_preset(preset).loop:  # its last frame is about to be the photo again
+        frames = frames[: len(frames) // 2 + 1]
     assert difference(frames[-1], ends[1]) < CODING_ERROR
 
 

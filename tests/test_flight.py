@@ -24,7 +24,12 @@ def fresh(seed: int = 1, **overrides: str) -> Flight:
     generator = np.random.default_rng(seed)
     start = generator.uniform((0.25, 0.2), (0.5, 0.9), (COUNT, 2))
     preset: Preset = load_preset("classic", overrides)
-    return fly(Launch(start, SIZE, TAKE_OFF, CLEAR_SECONDS, ASPECT), STEPS, preset, generator)
+    return fly(
+        Launch(start, SIZE, TAKE_OFF, CLEAR_SECONDS, ASPECT, np.full((COUNT, 2), np.nan)),
+        STEPS,
+        preset,
+        generator,
+    )
 
 
 flown = cache(fresh)
@@ -39,7 +44,13 @@ def held(flight: Flight, frames_per_second: float = 30.0) -> Attitude:
     screen = on_screen(flight.position, ASPECT)
     peel = np.full(COUNT, 0.6)
     return hold(
-        flight.position, screen, SECONDS - TAKE_OFF, peel, frames_per_second, np.random.default_rng(2)
+        flight.position,
+        screen,
+        SECONDS - TAKE_OFF,
+        peel,
+        flight.settled,
+        frames_per_second,
+        np.random.default_rng(2),
     )
 
 
@@ -165,6 +176,6 @@ def test_a_seed_decides_the_flight() -> None:
 
 
 def test_nobody_is_fine() -> None:
-    launch = Launch(np.zeros((0, 2)), np.zeros(0), np.zeros(0), 3.0, 1.0)
+    launch = Launch(np.zeros((0, 2)), np.zeros(0), np.zeros(0), 3.0, 1.0, np.zeros((0, 2)))
     flight = fly(launch, 10, load_preset("classic"), np.random.default_rng(0))
     assert flight.position.shape == (10, 0, 3)

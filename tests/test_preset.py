@@ -51,16 +51,18 @@ def test_overrides_are_read_by_the_type_of_their_key() -> None:
         {
             "butterflies": "50",
             "species": "monarch, morpho",
-            "direction": "center-in",
-            "reverse": "true",
+            "direction": "from-point",
+            "origin": "0.5, 0.2",
+            "order": "one-by-one",
+            "linger": "2",
             "size": "0.03",
             "frame": "640x480",
         },
     )
     assert preset.butterflies == 50
     assert preset.species == ("monarch", "morpho")
-    assert preset.direction == "center-in"
-    assert preset.reverse is True
+    assert preset.direction == "from-point"
+    assert (preset.origin, preset.order, preset.linger) == ((0.5, 0.2), "one-by-one", 2)
     assert preset.size == 0.03
     assert preset.frame == "640x480"
 
@@ -89,6 +91,13 @@ def test_names_of_directions_are_degrees_counter_clockwise() -> None:
         {"frame": "1080"},
         {"species": ""},
         {"near_share": "0.8", "far_share": "0.8"},
+        {"origin": "0.5"},
+        {"origin": "0.5,1.5"},
+        {"order": "by size"},
+        {"linger": "1.5"},
+        {"linger": "10"},
+        {"loop": "true", "reverse": "true"},
+        {"linger": "1", "reverse": "true"},
     ],
 )
 def test_nonsense_is_refused_by_name(overrides: dict[str, str]) -> None:

@@ -87,7 +87,7 @@ def test_the_same_flight_at_any_frame_rate() -> None:
     assert np.abs(slow.x_px[15:75] - fast.x_px[60:300:4]).max() < 0.1
 
 
-@pytest.mark.parametrize("name", ["classic", "burst", "assemble", "whisper"])
+@pytest.mark.parametrize("name", ["classic", "burst", "appear", "whisper"])
 def test_stills_are_still_and_the_air_clears(name: str) -> None:
     preset = load_preset(name)
     visible = (planned(name).swarm.opacity > 0).any(axis=1)
@@ -98,7 +98,7 @@ def test_stills_are_still_and_the_air_clears(name: str) -> None:
     assert visible[before + 3 : -after - 10].mean() > 0.8
 
 
-@pytest.mark.parametrize("name", ["classic", "burst", "assemble", "slow-dream", "ember"])
+@pytest.mark.parametrize("name", ["classic", "burst", "appear", "slow-dream", "ember"])
 def test_nobody_pops(name: str) -> None:
     swarm = planned(name).swarm
     shown = in_frame(swarm)
@@ -163,7 +163,7 @@ def test_wings_wear_the_colours_they_replace_and_lose_them() -> None:
 
 
 def test_assembling_butterflies_come_in_and_take_on_the_colours() -> None:
-    swarm = planned("assemble").swarm
+    swarm = planned("appear").swarm
     assert (np.diff(swarm.tint_strength, axis=0) >= 0).all()
     assert (swarm.tint_strength[-1] == 1).all()
     velocity_x, velocity_y = np.gradient(swarm.x_px, axis=0), -np.gradient(swarm.y_px, axis=0)
@@ -173,6 +173,60 @@ def test_assembling_butterflies_come_in_and_take_on_the_colours() -> None:
     ahead = (-np.sin(swarm.yaw) * velocity_x + np.cos(swarm.yaw) * velocity_y) / np.maximum(speed, 1e-6)
     assert cruising.sum() > 100
     assert ahead[cruising].mean() > 0.6
+
+
+def test_a_loop_ends_just_before_it_begins_again() -> None:
+    clip = fresh(loop="true", butterflies="40")
+    count = clip.frame_count
+    assert count == round(2 * load_preset("classic").duration_seconds * 30) == len(clip.swarm.x_px)
+    clock = [clip.dissolve_seconds(index) for index in range(count)]
+    assert clock[0] == -np.inf and clock[count // 2] == np.inf
+    assert clock[1 : count // 2] == clock[: count // 2 : -1]
+    assert clock[-1] == pytest.approx(1 / 30)  # the next frame is the first one again
+    shown = (clip.swarm.opacity > 0).any(axis=1)
+    assert not shown[:15].any() and not shown[-14:].any() and not shown[count // 2]
+    assert shown[count // 4] and shown[3 * count // 4]
+
+
+@pytest.mark.parametrize("fps", [Fraction(7), Fraction(30000, 1001)])
+def test_a_loop_of_any_length_comes_back(fps: Fraction) -> None:
+    clip = fresh(loop="true", butterflies="5", fps=fps)
+    assert len(clip.swarm.x_px) == clip.frame_count
+    assert np.isfinite([clip.dissolve_seconds(index) for index in (1, clip.frame_count - 1)]).all()
+
+
+def test_the_way_back_of_a_loop_is_flown_head_first() -> None:
+    clip = fresh(loop="true")
+    swarm, half = clip.swarm, clip.frame_count // 2
+    back = slice(half + 20, clip.frame_count - 40)
+    velocity_x, velocity_y = np.gradient(swarm.x_px, axis=0)[back], -np.gradient(swarm.y_px, axis=0)[back]
+    speed = np.hypot(velocity_x, velocity_y)
+    cruising = (speed > 0.006 * HEIGHT) & in_frame(swarm)[back] & (np.abs(swarm.depth[back]) < 0.3)
+    cruising &= swarm.tint_strength[back] < 0.2
+    ahead = (-np.sin(swarm.yaw[back]) * velocity_x + np.cos(swarm.yaw[back]) * velocity_y) / np.maximum(
+        speed, 1e-6
+    )
+    assert ahead[cruising].mean() > 0.6
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_those_that_linger_sit_in_the_background_till_the_end(count: int) -> None:
+    swarm = fresh(linger=str(count)).swarm
+    left = np.flatnonzero(swarm.opacity[-1] > 0)
+    assert len(left) == count
+    last_second = swarm.x_px[-20:, left], swarm.y_px[-20:, left]
+    assert all(np.ptp(places, axis=0).max() < 0.5 for places in last_second)
+    x, y = (places[-1].astype(int) for places in last_second)
+    assert (SCENE.alpha[y, x] == 0).all()
+    assert (x > 0).all() and (x < WIDTH).all() and (y > 0).all() and (y < HEIGHT).all()
+    assert (
+        np.ptp(swarm.forewing_angle[-60:, left], axis=0).min() > 0.3
+    )  # their wings go on opening and closing
+    flown = fresh(linger=str(count)).swarm
+    assert (
+        np.hypot(np.diff(flown.x_px[:, left], axis=0), np.diff(flown.y_px[:, left], axis=0)).max()
+        < 0.1 * HEIGHT
+    )
 
 
 def test_farther_butterflies_are_drawn_first() -> None:

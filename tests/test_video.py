@@ -180,8 +180,11 @@ def test_parts_of_dead_runs_are_swept_and_live_ones_kept(tmp_path: Path) -> None
     with completed_file(tmp_path / "a.mp4") as live:
         dead = live.with_name(live.name.replace(f"-{os.getpid()}-", "-999999999-"))
         dead.touch()
+        folder = dead.with_name(dead.name.replace(".part", "")[:-8] + "0123abcd.part")
+        folder.mkdir()
+        (folder / "00000.png").touch()
         check_output(tmp_path / "b.mp4", [".mp4"])
-        assert live.exists() and not dead.exists()
+        assert live.exists() and not dead.exists() and not folder.exists()
 
 
 def test_a_cut_off_clip_is_not_complete(tmp_path: Path) -> None:

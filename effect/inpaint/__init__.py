@@ -1,6 +1,7 @@
 """Restoring the background: what the person hid is painted once, from the photo around them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -30,8 +31,10 @@ class Inpainter(Protocol):
         ...
 
 
-def open_inpainter(name: str = "gated", notice: Callable[[str], None] = lambda text: None) -> Inpainter:
-    """Load an inpainter, "gated" (the project's network) or "telea" (classical).
+def open_inpainter(
+    name: str = "gated", notice: Callable[[str], None] = lambda text: None, weights: Path | None = None
+) -> Inpainter:
+    """Load an inpainter, "gated" (the project's network, with the shipped weights or others) or "telea" (classical).
 
     When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
     that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
@@ -45,7 +48,7 @@ def open_inpainter(name: str = "gated", notice: Callable[[str], None] = lambda t
     try:
         from effect.inpaint.gated import GatedInpainter
 
-        return GatedInpainter(notice)
+        return GatedInpainter(notice, weights)
     except (ImportError, OSError, RuntimeError, MemoryError) as error:
         notice(f"the inpainting network cannot run ({error}): using telea instead")
         return TeleaInpainter()

@@ -1,30 +1,38 @@
 """The default inpainter: the gated network paints structure and colour, the photo's own patches give the texture."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.errors import UserError
 from effect.inpaint.telea import TeleaInpainter
 from effect.inpaint.texture import synthesize
 from effect.inpaint.window import Window
 from effect.weights import checked_weights
 
 WEIGHTS = "gated.safetensors"
+NEED_EDGES = ("edges", "edgeconnect")
 NETWORK_SIDE_PX = 96  # longer side of what the network sees: near the sizes and holes it was trained on
 
 
 class GatedInpainter:
-    """GatedGenerator with the shipped weights, on the CPU."""
+    """GatedGenerator with the shipped weights, or a generator of the user's own, on the CPU."""
 
     name = "gated"
 
-    def __init__(self, notice: Callable[[str], None]):
+    def __init__(self, notice: Callable[[str], None], weights: Path | None = None):
         """Raises UserError for missing or damaged weights, ImportError when torch cannot be loaded."""
-        from effect.inpaint.nets import load_generator
+        from effect.inpaint.nets import load_generator, metadata_of
 
         self._notice = notice
-        self._generator = load_generator(checked_weights(WEIGHTS))
+        self._generator = load_generator(weights or checked_weights(WEIGHTS))
+        network = metadata_of(self._generator)["network"]
+        if network in NEED_EDGES:
+            raise UserError(
+                f"{weights} holds the network '{network}', which needs edges: use gated, partial or lbam"
+            )
 
     def restore(
         self,
@@ -34,6 +42,10 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
+        if sketch is not None and not getattr(self._generator.config, "sketch", False):
+            raise UserError(
+                "these weights take no sketch: train some with --set network.sketch=true and name them with --weights"
+            )
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)

@@ -28,6 +28,7 @@ CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: gr
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
+MOST_STEP = 30_000  # no step at a seam counts more: red between black and white would halve its cost
 UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
@@ -151,8 +152,8 @@ def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
         total = np.zeros(len(first))
         for pixel in (first, second):
             judged = choices.allowed[pixel, one] & choices.allowed[pixel, other]
-            step = choices.colours[pixel, one] - choices.colours[pixel, other]
-            total += np.where(judged, (step**2).sum(axis=1), UNKNOWN_STEP)
+            step = ((choices.colours[pixel, one] - choices.colours[pixel, other]) ** 2).sum(axis=1)
+            total += np.where(judged, np.minimum(step, MOST_STEP), UNKNOWN_STEP)
         return np.where(one == other, 0, total)
 
     return Pairs(first, second, visibility)
