@@ -27,6 +27,7 @@ GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
 CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: grass goes on as grass
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
+WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
 MOST_STEP = 30_000  # no step at a seam counts more: red between black and white would halve its cost
 UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
@@ -98,7 +99,7 @@ def choice_costs(
     rarity: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """What speaks against each choice by itself: float64 (n, K)."""
-    height = missing.shape[0]
+    height, width = missing.shape
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     there = sample(known_colours, choices.rows, choices.columns, 0)
@@ -108,6 +109,7 @@ def choice_costs(
     costs += CONTRAST_WEIGHT * unlike**2
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
+    costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
     for dy, dx in NEIGHBOURS:
         rows, columns = choices.pixels[:, 0] + dy, choices.pixels[:, 1] + dx
         on_rim = sample(~missing, rows, columns, False)[:, None]
