@@ -10,11 +10,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-# Levels of 255, over all channels; a larger step may be an edge of the scene, and counts less.
+# Levels of 255, over all channels; a larger step inside the hole may be an edge of the scene, and counts less.
+# At the hole's border it counts in full: what is known there says how the scene goes on.
 STEP_LIMIT = 60
 # Pulls the correction to zero over some 30 pixels, so that one seam does not tint the whole hole.
 SCREENING = 1e-3
-MOST_CORRECTION = 20  # levels of 255
+MOST_CORRECTION = 60  # levels of 255
 SWEEPS = 30  # of Gauss-Seidel at every size
 OVERRELAXATION = 1.6
 SMALLEST_PX = 8
@@ -69,7 +70,8 @@ def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
                     continue
                 error = step_error(picture, missing, matches, row, column, dy, dx)
                 step = np.abs(error).sum()
-                if step > STEP_LIMIT:
+                inside = missing[row, column] and missing[y, x]
+                if inside and step > STEP_LIMIT:
                     error *= np.float32((STEP_LIMIT / step) ** 2)
                 result[row, column] += error
                 result[y, x] -= error
