@@ -1,0 +1,78 @@
+"""Restoring with a network of one's own, and along a sketch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from effect.errors import UserError
+from effect.inpaint import open_inpainter
+from effect.inpaint.gated import GatedInpainter
+from effect.inpaint.nets import build, metadata_of
+from effect.inpaint.window import Window
+
+HEIGHT, WIDTH = 48, 40
+
+
+def photo() -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+
+
+def person() -> NDArray[np.bool_]:
+    hole = np.zeros((HEIGHT, WIDTH), bool)
+    hole[30:, 12:28] = True
+    return hole
+
+
+def weights_of(folder: Path, name: str, settings: dict[str, object]) -> Path:
+    """The file of a small untrained network."""
+    torch.manual_seed(0)
+    generator = build(name, settings)
+    save_file(generator.state_dict(), path := folder / f"{name}.safetensors", metadata_of(generator))
+    return path
+
+
+def strokes() -> NDArray[np.bool_]:
+    drawn = np.zeros((HEIGHT, WIDTH), bool)
+    drawn[37:40] = True
+    return drawn
+
+
+def test_a_sketch_changes_what_a_network_that_takes_sketches_paints(tmp_path: Path):
+    weights = weights_of(tmp_path, "gated", {"channels": 8, "sketch": True})
+    inpainter = open_inpainter("gated", weights=weights)
+    hole = person()
+    assert isinstance(inpainter, GatedInpainter)
+    window = Window.around(hole)
+    plain, along = (inpainter.paint(window, photo(), hole, sketch) for sketch in (None, strokes()))
+    assert (plain != along).any()
+    plate = inpainter.restore(photo(), hole, sketch=strokes())
+    np.testing.assert_array_equal(plate[~hole], photo()[~hole])
+
+
+def test_weights_without_a_sketch_refuse_one():
+    with pytest.raises(UserError, match=r"network\.sketch=true"):
+        open_inpainter("gated").restore(photo(), person(), sketch=strokes())
+
+
+def test_other_networks_of_the_lab_restore_too(tmp_path: Path):
+    weights = weights_of(tmp_path, "partial", {"channels": 4, "depth": 4})
+    hole = person()
+    plate = open_inpainter("gated", weights=weights).restore(photo(), hole)
+    np.testing.assert_array_equal(plate[~hole], photo()[~hole])
+
+
+def test_a_network_that_needs_edges_is_refused(tmp_path: Path):
+    weights = weights_of(tmp_path, "edges", {"channels": 4, "blocks": 1})
+    with pytest.raises(UserError, match="needs edges"):
+        open_inpainter("gated", weights=weights)
+
+
+def test_thick_strokes_become_lines_of_one_pixel():
+    drawn = np.zeros((120, 160), bool)
+    drawn[50:62] = True
+    thin = Window(0, 120, 0, 160).shrink_strokes(drawn, (30, 40))
+    assert (thin.sum(axis=0)[4:-4] == 1).all()
