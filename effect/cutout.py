@@ -37,9 +37,8 @@ class Cutout:
         """
         dark = frame_at(self.before_black, timeline, index)
         bright = frame_at(self.before_white, timeline, index)
-        shines_through = (bright.astype(np.int16) - dark).max(
-            axis=2
-        )  # white before white would hide some of it
+        # The largest of the channels: white before white would hide some of it.
+        shines_through = (bright.astype(np.int16) - dark).max(axis=2)
         # Straight alpha knows no light without cover: a wing edge brighter than its cover gets as much as it needs.
         alpha = np.maximum(255 - shines_through, dark.max(axis=2)).astype(np.uint8)
         return np.dstack([_straight(dark, alpha.astype(np.float32)), alpha])

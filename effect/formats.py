@@ -9,11 +9,7 @@ from effect.errors import UserError
 
 PNG_FOLDER = ""  # the ending of a folder's name: numbered PNG files
 ENDINGS = (".mp4", ".mov", ".webm", ".gif", ".webp", ".apng")
-SMALL_ENDINGS = (
-    ".gif",
-    ".webp",
-    ".apng",
-)  # pictures that move: shown small, and huge files when they are not
+SMALL_ENDINGS = (".gif", ".webp", ".apng")  # shown small, and huge files when they are not
 CODECS = ("h264", "hevc", "av1")
 QUALITIES = ("low", "medium", "high")
 

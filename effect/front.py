@@ -83,13 +83,12 @@ def _turns(
 
     They go from left to right, or from right to left where that is the front's own way.
     """
-    from effect.segment.people import _parted
-    from effect.segment.people import _spread as nearest_label
+    from effect.segment.people import parted, with_nearest_labels
 
-    labels = _parted(rgb, person)
+    labels = parted(rgb, person)
     sizes = np.bincount(labels.ravel())[1:]
     people = 1 + np.flatnonzero(sizes >= SMALL_PERSON_SHARE * sizes.max())
-    regions = nearest_label(np.where(np.isin(labels, people), labels, 0))
+    regions = with_nearest_labels(np.where(np.isin(labels, people), labels, 0))
     leftward = isinstance(direction, float) and bool(np.cos(np.radians(direction)) < -0.5)
     columns = {number: np.nonzero(labels == number)[1].mean() for number in people}
     turns = sorted(people, key=lambda number: columns[number], reverse=leftward)

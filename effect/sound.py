@@ -129,9 +129,8 @@ def _chimes(swarm: Swarm, presence: Array, fps: float, count: int, generator: np
         if not changes[butterfly] or seconds < free_from:
             continue
         free_from = seconds + generator.uniform(*CHIME_GAP_SECONDS)
-        note = (note + int(generator.integers(1, len(SCALE_HERTZ)))) % len(
-            SCALE_HERTZ
-        )  # never twice the same
+        another = int(generator.integers(1, len(SCALE_HERTZ)))  # never twice the same
+        note = (note + another) % len(SCALE_HERTZ)
         bell = _bell(SCALE_HERTZ[note]) * generator.uniform(0.4, 1.0)
         begin = int(seconds * SOUND_RATE)
         heard = bell[: max(count - begin, 0)]

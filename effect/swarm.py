@@ -21,7 +21,7 @@ PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far bel
 FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
 FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
 BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
-CROSSINGS = 1.5
+CROSSINGS = 1.5  # times the front's way across its patch that one unfolds earlier, to cover what goes
 FEWEST_PEEL_SECONDS = 0.15
 LIFT_SIZES = 6.0  # forewing lengths a butterfly is above the person a second after take-off
 
@@ -154,9 +154,7 @@ def _peeling(anchors: Anchors, preset: Preset, generator: np.random.Generator) -
     """How long each butterfly unfolds (n,), and when it takes off (n,): never within the still photo."""
     still = preset.photo_still_seconds
     wanted = preset.peel_seconds * generator.uniform(0.8, 1.25, len(anchors.x_px))
-    wanted += (
-        CROSSINGS * anchors.crossing_seconds
-    )  # wings are nearly full-grown when there is something to cover
+    wanted += CROSSINGS * anchors.crossing_seconds
     peel_seconds = np.maximum(np.minimum(wanted, anchors.take_off_seconds - still), FEWEST_PEEL_SECONDS)
     return peel_seconds, np.maximum(anchors.take_off_seconds, still + peel_seconds)
 

@@ -27,6 +27,7 @@ SHEET = Path("out/restored.png")
 SHEET_CASES, SHEET_HEIGHT_PX = 12, 160
 MASKS = {"mask": "clean masks", "attacked": "attacked masks"}
 COLUMNS = {"PSNR": 2, "SSIM": 3, "perceptual": 3, "sharpness": 2, "seam": 2, "CPU s": 2}  # heading: digits
+SHARPNESS = list(COLUMNS).index("sharpness")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def score(fill: Fill, cases: Sequence[Case], vgg: VGGFeatures | None) -> tuple[l
         rows.append([*quality, sharpness, seam(picture, case.truth, case.hidden), seconds])
         restored.append(picture)
     means = np.mean(rows, axis=0)
-    means[3] = np.exp(np.log([row[3] for row in rows]).mean())  # ratios have a geometric mean
+    ratios = [row[SHARPNESS] for row in rows]
+    means[SHARPNESS] = np.exp(np.log(ratios).mean())  # of ratios, the geometric mean
     return means.tolist(), restored
 
 

@@ -133,9 +133,7 @@ def contrasts(
     contrast = np.sqrt(known_average((deviation**2).sum(axis=2), known))
     square = np.ones((2 * RIM_PX + 1,) * 2, np.uint8)
     rim = (known & (cv2.dilate(missing.astype(np.uint8), square) > 0)).astype(np.float32)
-    # Two equal channels: a resized picture of one would lose its last axis.
-    expected = spread(np.repeat((contrast * rim)[..., None], 2, axis=2), rim)
-    return contrast, expected[..., 0]
+    return contrast, spread((contrast * rim)[..., None], rim)[..., 0]
 
 
 def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:

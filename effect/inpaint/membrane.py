@@ -31,7 +31,8 @@ def spread(values: NDArray, weights: NDArray) -> NDArray:
         return np.broadcast_to(mean, values.shape).astype(np.float32)
     half = ((width + 1) // 2, (height + 1) // 2)
     halve = lambda picture: cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
-    coarse = spread(halve(values), halve(weights))
-    coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    # OpenCV drops the axis of a single channel.
+    coarse = spread(halve(values).reshape(*half[::-1], -1), halve(weights))
+    coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
     share = np.minimum(weights, 1)[..., None]
     return values / np.maximum(weights, 1e-6)[..., None] * share + coarse * (1 - share)

@@ -78,13 +78,14 @@ def picked(rgb: np.ndarray, probability: np.ndarray, at: Sequence[tuple[int, int
     People who touch are parted below their heads. Raises UserError for a point that lies on no person.
     """
     people = probability > PERSON
-    labels = _parted(rgb, people)
+    labels = parted(rgb, people)
     wanted = {_label_at(labels, x, y) for x, y in at}
-    chosen = np.isin(_spread(labels), list(wanted))  # a faint surrounding pixel belongs to the nearest person
+    # A faint surrounding pixel belongs to the nearest person.
+    chosen = np.isin(with_nearest_labels(labels), list(wanted))
     return np.where(chosen, probability, 0.0).astype(np.float32)
 
 
-def _spread(labels: np.ndarray) -> np.ndarray:
+def with_nearest_labels(labels: np.ndarray) -> np.ndarray:
     """Labels int32 (H, W) with every 0 replaced by the nearest label."""
     _, nearest = cv2.distanceTransformWithLabels(
         (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -112,7 +113,7 @@ def _label_at(labels: np.ndarray, x: int, y: int) -> int:
     return int(around[rows[nearest], columns[nearest]])
 
 
-def _parted(rgb: np.ndarray, people: np.ndarray) -> np.ndarray:
+def parted(rgb: np.ndarray, people: np.ndarray) -> np.ndarray:
     """Labels int32 (H, W), one number a person: connected parts, split where one part has several heads."""
     parts = _with_loose_parts(people)
     labels = np.zeros(people.shape, np.int32)
@@ -190,4 +191,4 @@ def _watershed(rgb: np.ndarray, part: np.ndarray, heads: Sequence[int]) -> np.nd
         stroke[part[rows[0] : depth, max(0, column - half) : column + half + 1]] = number
     cv2.watershed(np.ascontiguousarray(rgb), markers)
     seeds = np.where(part & (markers >= 1) & (markers <= len(heads)), markers, 0)
-    return np.where(part, _spread(seeds), 0)  # the watershed leaves lines between its regions
+    return np.where(part, with_nearest_labels(seeds), 0)  # the watershed leaves lines between its regions
