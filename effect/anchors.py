@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from effect.dissolve import Dissolve
 from effect.preset import Preset
 from effect.scene import Scene
+from effect.species import species_names
 
 MAP_PX = 320  # longer side of the reduced matte on which sizes and spacing are judged
 CANDIDATES = 14  # tries per point; more makes the spacing more even
@@ -24,22 +25,25 @@ TAKE_OFF_JITTER_SECONDS = 0.05
 PERCH_CANDIDATES, PERCH_MARGIN = 60, 0.2  # places to choose from; share of the frame that its rim is
 WING_REACH = 0.6  # forewing lengths from the anchor that spread wings hide
 LONGEST_CROSSING_SECONDS = 1.0
+CROSSINGS = 1.5  # times the front's way across its patch that one unfolds earlier, to cover what goes
+FEWEST_PEEL_SECONDS = 0.15
 TAKE_OFF_LAG = 0.6  # of the softness: wings stay spread over their patch until it is gone
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """One entry per butterfly. Arrays of n; tint is float32 (n, 3), RGB 0-1.
+    """One entry per butterfly. Arrays of n; `yaw` is how it lies on the person, radians, counter-clockwise.
 
-    `crossing_seconds`: how long before its anchor the front reaches the first spot that its wings are to cover.
+    `peel_seconds`: for how long it unfolds on the person before it takes off.
     """
 
+    species: tuple[str, ...]
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
+    yaw: NDArray[np.float64]
     size_px: NDArray[np.float64]
     take_off_seconds: NDArray[np.float64]
-    crossing_seconds: NDArray[np.float64]
-    tint: NDArray[np.float32]
+    peel_seconds: NDArray[np.float64]
 
 
 def plant_anchors(
@@ -62,13 +66,19 @@ def plant_anchors(
     x_px = np.clip((columns + generator.random(count)) / matte.shape[1] * width, 0, width - 1)
     y_px = np.clip((rows + generator.random(count)) / matte.shape[0] * height, 0, height - 1)
     spread = np.exp(preset.size_spread * np.clip(generator.standard_normal(count), -2, 2))
+    crossing_seconds = _crossing(x_px, y_px, usual_px, scene, dissolve)
+    take_off_seconds = _take_off(x_px, y_px, dissolve, preset, generator)
+    peel_seconds, take_off_seconds = _peeling(take_off_seconds, crossing_seconds, preset, generator)
+    names = preset.species or tuple(species_names())
+    kinds = generator.integers(0, len(names), count)
     return Anchors(
+        species=tuple(names[kind] for kind in kinds),
         x_px=x_px,
         y_px=y_px,
+        yaw=generator.normal(0, 1.0, count),
         size_px=sizes[rows, columns] * spread,
-        take_off_seconds=_take_off(x_px, y_px, dissolve, preset, generator),
-        crossing_seconds=_crossing(x_px, y_px, usual_px, scene, dissolve),
-        tint=_tint(scene, x_px, y_px, usual_px),
+        take_off_seconds=take_off_seconds,
+        peel_seconds=peel_seconds,
     )
 
 
@@ -159,6 +169,7 @@ def _take_off(
 def _crossing(
     x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float, scene: Scene, dissolve: Dissolve
 ) -> NDArray[np.float64]:
+    """How long before each anchor the front reaches the first spot that its wings are to cover."""
     person = scene.alpha[dissolve.box] >= 0.5
     arrival = np.where(person, dissolve.arrival_seconds, np.float32(np.inf))
     reach = 2 * round(WING_REACH * size_px) + 1
@@ -169,14 +180,15 @@ def _crossing(
     return np.clip(np.where(np.isfinite(ahead), ahead, 0), 0, LONGEST_CROSSING_SECONDS).astype(np.float64)
 
 
-def _tint(
-    scene: Scene, x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float
-) -> NDArray[np.float32]:
-    """Mean colour of the person's patch around each anchor, counting only what is the person's."""
-    reach = max(1, round(size_px / 2))
-    tint = np.zeros((len(x_px), 3), np.float32)
-    for index, (x, y) in enumerate(zip(x_px.astype(int), y_px.astype(int), strict=True)):
-        patch = slice(max(y - reach, 0), y + reach + 1, 2), slice(max(x - reach, 0), x + reach + 1, 2)
-        weight = scene.alpha[patch].astype(np.float64) + 1e-6
-        tint[index] = np.tensordot(weight, scene.foreground[patch].astype(np.float64), 2) / weight.sum() / 255
-    return np.round(tint * 1024) / np.float32(1024)
+def _peeling(
+    take_off_seconds: NDArray[np.float64],
+    crossing_seconds: NDArray[np.float64],
+    preset: Preset,
+    generator: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How long each butterfly unfolds (n,), and when it takes off (n,): never within the still photo."""
+    still = preset.photo_still_seconds
+    wanted = preset.peel_seconds * generator.uniform(0.8, 1.25, len(take_off_seconds))
+    wanted += CROSSINGS * crossing_seconds
+    peel_seconds = np.maximum(np.minimum(wanted, take_off_seconds - still), FEWEST_PEEL_SECONDS)
+    return peel_seconds, np.maximum(take_off_seconds, still + peel_seconds)

@@ -1,12 +1,13 @@
-"""Draw one butterfly into a frame: four hinged wings and a body, lit, tinted, blended.
+"""Draw one butterfly into a frame: four hinged wings and a body, lit, cut from the person's cloth, blended.
 
 The parts are painted back to front into a small premultiplied RGBA tile, which is blended once, so that
 opacity and blur treat the butterfly as a whole. Colours are blended in display (sRGB) space throughout.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import ceil, floor, log2, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,15 +18,29 @@ from effect.species import Species, load_species, species_names
 if TYPE_CHECKING:
     from effect.wings import PosedParts
 
-__all__ = ["DAYLIGHT", "Light", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
+__all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
 SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
 SHUTTER = 0.25  # share of the frame time during which a beating wing is seen: short, as for wildlife
+GRAIN_PX = 128  # side of the noise that is repeated over the frame
 BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
 PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
 
 Tile = NDArray[Any]  # (h,w,4) premultiplied RGBA, 0-255, float32
 Box = tuple[int, int, int, int]  # left, top, right, bottom in frame pixels
+
+
+class Patch(NamedTuple):
+    """The patch of a cloth that a butterfly carries away: where and how large it lay there before it left."""
+
+    x_px: float = 0.0  # centre of the body in the cloth
+    y_px: float = 0.0
+    size_px: float = 0.0  # forewing length
+    yaw: float = 0.0  # radians, counter-clockwise
+    strength: float = 0.0  # 0 the wings' own colours, 1 the cloth's
+
+
+NO_PATCH = Patch()
 
 
 @dataclass(frozen=True)
@@ -44,8 +59,7 @@ class Pose:
     tilt: float = 0.0  # radians, positive: seen from behind, so that raised wings point up
     forewing_angle: float = 0.0  # radians; 0 flat open, about 1.45 closed above the back
     hindwing_angle: float = 0.0
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)  # RGB 0-1
-    tint_strength: float = 0.0  # 0-1
+    patch: Patch = NO_PATCH
     opacity: float = 1.0  # 0-1
     blur_px: float = 0.0  # depth of field, sigma
     wing_speed: float = 0.0  # radians a frame; moves the wing tips by a few pixels or more: motion blur
@@ -53,21 +67,33 @@ class Pose:
 
 @dataclass(frozen=True)
 class Light:
-    """One distant light and its surroundings. `direction` points to the light: x right, y up, z to the viewer."""
+    """One distant light and its surroundings. `direction` points to the light: x right, y up, z to the viewer.
+
+    Colours are in display space. `haze_rgb` is what the air adds to every colour: what black looks like in the photo.
+    `grain` is the photo's noise. `halo` is how strongly butterflies that shine light up what is around them.
+    """
 
     direction: tuple[float, float, float] = (-0.45, 0.55, 0.75)
     ambient: float = 0.36
     diffuse: float = 0.72
     rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    haze_rgb: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    grain: float = 0.0  # standard deviation, 0-255
+    halo: float = 0.0
 
 
 DAYLIGHT = Light()
+NO_CLOTH = np.zeros((1, 1, 3), np.uint8)
 
 
 def draw_butterfly(
-    frame: NDArray[np.uint8], species: Species, pose: Pose, light: Light = DAYLIGHT
+    frame: NDArray[np.uint8],
+    species: Species,
+    pose: Pose,
+    light: Light = DAYLIGHT,
+    cloth: NDArray[np.uint8] = NO_CLOTH,
 ) -> Box | None:
-    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place.
+    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w,3) RGB uint8: see `Patch`.
 
     Returns the box outside which nothing changed, or None when nothing was drawn.
     """
@@ -81,9 +107,22 @@ def draw_butterfly(
     visible = (max(area[0], 0), max(area[1], 0), min(area[2], frame.shape[1]), min(area[3], frame.shape[0]))
     if visible[0] >= visible[2] or visible[1] >= visible[3]:
         return None
-    tile = _mean([_paint(parts, area, resolution, species, pose, light) for parts in beats])
-    blend(frame, area[0], area[1], _finish(tile, area, resolution, pose), float(pose.opacity))
+    tile = _mean([_paint(parts, area, resolution, species, pose, light, cloth) for parts in beats])
+    grain = grain_of(light.grain)
+    blend(frame, area[0], area[1], _finish(tile, area, resolution, pose), float(pose.opacity), grain)
     return visible
+
+
+def wing_shape(
+    species: Species, pose: Pose, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
+    parts = _posed(species, pose)
+    left, top, right, bottom = area = _area([parts], 1, (*shape, 3), 1)
+    hides = _paint(parts, area, 1.0, species, pose, DAYLIGHT, NO_CLOTH)[..., 3] > 127
+    rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
+    inside = hides[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return (rows, columns), inside
 
 
 def _moments(pose: Pose) -> list[Pose]:
@@ -133,19 +172,35 @@ def _area(beats: "list[PosedParts]", margin: float, frame_shape: tuple[int, ...]
 
 
 def _paint(
-    parts: "PosedParts", area: Box, resolution: float, species: Species, pose: Pose, light: Light
+    parts: "PosedParts",
+    area: Box,
+    resolution: float,
+    species: Species,
+    pose: Pose,
+    light: Light,
+    cloth: NDArray[np.uint8],
 ) -> Tile:
     """The parts over one another, in a tile that covers the area."""
     from effect.rasterize import paint
 
     left, top, right, bottom = area
     tile = np.zeros((round((bottom - top) * resolution), round((right - left) * resolution), 4), np.float32)
-    tint = *map(float, pose.tint), float(pose.tint_strength)
+    patch = pose.patch._replace(size_px=pose.patch.size_px / species.forewing_units)
     distance = sqrt(sum(along * along for along in light.direction))
     lighting = *(along / distance for along in light.direction), float(light.ambient), float(light.diffuse)
     px_per_unit = pose.size_px / species.forewing_units
-    paint(tile, area[:2], resolution, parts, species.atlas, px_per_unit, tint, lighting, light.rgb)
+    colours = light.rgb, light.haze_rgb
+    paint(
+        tile, area[:2], resolution, parts, species.atlas, px_per_unit, cloth, tuple(patch), lighting, colours
+    )
     return tile
+
+
+@cache
+def grain_of(deviation: float) -> NDArray[np.float32]:
+    """A square of noise, float32 (n,n), that butterflies get like the photo: it lies still, as the photo's own does."""
+    noise = np.random.default_rng(0).standard_normal((GRAIN_PX, GRAIN_PX))
+    return (np.rint(noise * deviation * 64) / 64).astype(np.float32)
 
 
 def _mean(tiles: list[Tile]) -> Tile:

@@ -1,7 +1,8 @@
-"""Pixel arithmetic of one frame: the dissolving photo, shadows of the butterflies on it, the butterflies."""
+"""Pixel arithmetic of one frame: the dissolving photo, shadows and halos of the butterflies on it, the butterflies."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,8 @@ from effect.timeline import Timeline
 SHADOW_DARKNESS = 0.2
 SHADOW_REACH = 1.3  # forewing lengths
 FAINTEST_SHADOW = 0.02
+NIGHT_RGB = np.array([0.14, 0.19, 0.32], np.float32)  # what a night leaves of the photo's red, green and blue
+HALO_REACH, HALO_BRIGHTNESS, HALO_STEP_PX = 2.6, 80, 4  # forewing lengths, levels in the middle, coarseness
 
 
 def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
@@ -30,8 +33,15 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     _cast_shadows(frame, scene, timeline, index, butterflies, seconds)
     names = timeline.swarm.species
     wings = {name: load_species(name) for name in set(names)}
+    cloth = scene.foreground
+    if timeline.dusk[index]:
+        frame, cloth = (_darkened(picture, float(timeline.dusk[index])) for picture in (frame, cloth))
+    if timeline.light.halo:
+        colours = np.array([wings[name].wing_rgb for name in names], np.float32)
+        _cast_halos(frame, timeline, index, butterflies, colours)
     for butterfly in butterflies:
-        draw_butterfly(frame, wings[names[butterfly]], timeline.swarm.pose(index, butterfly), timeline.light)
+        pose = timeline.swarm.pose(index, butterfly)
+        draw_butterfly(frame, wings[names[butterfly]], pose, timeline.light, cloth)
     return frame
 
 
@@ -67,6 +77,41 @@ def _cast_shadows(
         person = remaining(seconds, dissolve.arrival_seconds[inside], dissolve.softness_seconds)
         shade = 1 - np.float32(strength) * falloff * person * scene.alpha[rows, columns]
         frame[rows, columns] = frame[rows, columns] * shade[..., None] + np.float32(0.5)
+
+
+def _darkened(frame: NDArray[np.uint8], dusk: float) -> NDArray[np.uint8]:
+    """The frame by night, at a dusk of 1."""
+    left = 1 - np.float32(dusk) * (1 - NIGHT_RGB)
+    levels = np.rint(np.arange(256, dtype=np.float32)[:, None] * left).astype(np.uint8)
+    return np.asarray(cv2.LUT(frame, levels[None]))
+
+
+def _cast_halos(
+    frame: NDArray[np.uint8],
+    timeline: Timeline,
+    index: int,
+    butterflies: NDArray[np.intp],
+    colours: NDArray[np.float32],
+) -> None:
+    """Light up what is around butterflies that shine, in place; colours: RGB 0-1 (n, 3)."""
+    height, width = frame.shape[:2]
+    swarm, step = timeline.swarm, HALO_STEP_PX
+    light = np.zeros((-(-height // step), -(-width // step), 3), np.float32)
+    for butterfly in butterflies:
+        reach = max(HALO_REACH * float(swarm.size_px[index, butterfly]) / step, 1.0)
+        x, y = float(swarm.x_px[index, butterfly]) / step, float(swarm.y_px[index, butterfly]) / step
+        rows = slice(max(int(y - reach), 0), min(int(y + reach) + 1, light.shape[0]))
+        columns = slice(max(int(x - reach), 0), min(int(x + reach) + 1, light.shape[1]))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            continue
+        own = 1 - float(swarm.tint_strength[index, butterfly])  # cloth does not shine
+        strength = timeline.light.halo * own * float(swarm.opacity[index, butterfly])
+        falloff = np.square(_bump(rows, y, reach)[:, None] * _bump(columns, x, reach))
+        # What is bright already gains less: many halos over one another stay a light in the dark.
+        lit = light[rows, columns]
+        lit += (1 - lit) * (np.float32(strength) * falloff[..., None] * colours[butterfly])
+    smooth = cv2.resize(light, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    frame[...] = np.clip(frame + np.float32(HALO_BRIGHTNESS) * smooth + np.float32(0.5), 0, 255)
 
 
 def _bump(pixels: slice, middle: float, reach: float) -> NDArray[np.float32]:

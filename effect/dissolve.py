@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,9 @@ TIME_GRID = 4096  # arrival times are whole 1/4096 s, so that they do not depend
 TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
 RIM_SOFTER_SECONDS = 0.2  # old background around the person leaves this much slower than the person ...
 RIM_LEAD_SECONDS = 0.15  # ... and this much earlier
+EDGE_SHARE = 1 / 260  # width of the glowing edge, of the frame's longer side
+EMBER_RGB = np.array([255, 176, 84], np.float32)
+KINDLE_SECONDS, EMBER_SECONDS = 0.08, 0.55
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,16 @@ class Dissolve:
     """The part of the frame that changes, and when. Times are seconds on the clip's clock.
 
     `arrival_seconds` and `rim_seconds` are float32 (h, w) for the box at `top`, `left`: the moments at
-    which half of the person, and half of the old background around them, is gone.
+    which half of the person, and half of the old background around them, is gone. At `edge_seconds` the
+    first pixel of the person beside each one goes: from then on it is the edge, and glows for a while.
     """
 
     top: int
     left: int
     arrival_seconds: NDArray[np.float32]
     rim_seconds: NDArray[np.float32]
+    edge_seconds: NDArray[np.float32]
+    edge_glow: float
     softness_seconds: float
     rim_softness_seconds: float
     tiles: tuple[tuple[slice, slice, float, float], ...]  # rows, columns of the box; first and last change
@@ -55,14 +62,31 @@ def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) 
     begin = preset.photo_still_seconds + preset.sweep_start_seconds
     arrival = begin + sweep * eased_time(progress, preset.easing)
 
-    # Nothing may stir while the photo stands still, so a front that starts at once is pushed back a little.
+    return timed(arrival, scene, (rows, columns), preset)
+
+
+def timed(arrival: NDArray[np.float32], scene: Scene, box: tuple[slice, slice], preset: Preset) -> Dissolve:
+    """The dissolve in which the pixels of the box leave at these moments, float32 (h, w).
+
+    Nothing may stir while the photo stands still, so what leaves at once is held back a little.
+    """
     softness = max(preset.softness_seconds, 1 / TIME_GRID)
     rim_softness = softness + RIM_SOFTER_SECONDS
     earliest = preset.photo_still_seconds + rim_softness / 2
     arrival = _on_time_grid(np.maximum(arrival, earliest))
     rim = _on_time_grid(np.maximum(arrival - RIM_LEAD_SECONDS, earliest))
-    tiles = _tiles(arrival, rim, softness, rim_softness)
-    return Dissolve(rows.start, columns.start, arrival, rim, softness, rim_softness, tiles)
+    edge = _first_beside(np.where(scene.alpha[box] >= 0.5, arrival, np.float32(np.inf)), max(scene.size))
+    return Dissolve(
+        top=box[0].start,
+        left=box[1].start,
+        arrival_seconds=arrival,
+        rim_seconds=rim,
+        edge_seconds=np.minimum(edge, arrival),
+        edge_glow=preset.edge_glow,
+        softness_seconds=softness,
+        rim_softness_seconds=rim_softness,
+        tiles=_tiles(arrival, rim, np.minimum(edge, arrival), softness, rim_softness),
+    )
 
 
 def changing_box(scene: Scene) -> tuple[slice, slice]:
@@ -105,8 +129,22 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         background = plate[tile].astype(np.float32)
         over_plate = (foreground[tile] - background) * alpha[tile][..., None]
         old = photo[tile] - background - over_plate
-        target[tile] = np.clip(background + person * over_plate + rim * old + 0.5, 0, 255)
+        ember = _ember(seconds, dissolve.edge_seconds[tile], dissolve.edge_glow)
+        glow = (ember * alpha[tile])[..., None] * person * EMBER_RGB
+        target[tile] = np.clip(background + person * over_plate + rim * old + glow + 0.5, 0, 255)
     return frame
+
+
+def _ember(seconds: float, edge_seconds: NDArray[np.float32], edge_glow: float) -> NDArray[np.float32]:
+    """How brightly (0-1) what has become the edge glows: at once, then less and less."""
+    cooled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(EMBER_SECONDS), 0, 1)
+    kindled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(KINDLE_SECONDS), 0, 1)
+    return np.float32(edge_glow) * kindled * np.square(1 - cooled)
+
+
+def _first_beside(arrival: NDArray[np.float32], frame_px: int) -> NDArray[np.float32]:
+    reach = 2 * max(1, round(EDGE_SHARE * frame_px)) + 1
+    return np.asarray(cv2.erode(arrival, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
 
 
 def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,14 +152,20 @@ def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _tiles(
-    arrival: NDArray[np.float32], rim: NDArray[np.float32], softness: float, rim_softness: float
+    arrival: NDArray[np.float32],
+    rim: NDArray[np.float32],
+    edge: NDArray[np.float32],
+    softness: float,
+    rim_softness: float,
 ) -> tuple[tuple[slice, slice, float, float], ...]:
     tiles = []
     for top in range(0, arrival.shape[0], TILE_PX):
         for left in range(0, arrival.shape[1], TILE_PX):
             tile = slice(top, top + TILE_PX), slice(left, left + TILE_PX)
             middle, rim_middle = arrival[tile], rim[tile]
-            first = min(middle.min() - softness / 2, rim_middle.min() - rim_softness / 2)
+            first = min(
+                middle.min() - softness / 2, rim_middle.min() - rim_softness / 2, float(edge[tile].min())
+            )
             last = max(middle.max() + softness / 2, rim_middle.max() + rim_softness / 2)
             tiles.append((*tile, float(first), float(last)))
     return tuple(tiles)

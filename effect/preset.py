@@ -64,6 +64,7 @@ class Preset:
     easing: str = _setting(read_easing, "linear")
     raggedness: float = _number(0.0, 1.0, 0.38)
     softness_seconds: float = _number(0.0, 60.0, 0.12)
+    edge_glow: float = _number(0.0, 1.0, 0.7)
 
     butterflies: int | str = _setting(read_butterflies, "auto")
     density: float = _number(0.0, 10.0, 1.0)
@@ -79,6 +80,7 @@ class Preset:
     near_share: float = _number(0.0, 1.0, 0.28)
     far_share: float = _number(0.0, 1.0, 0.18)
     glow: float = _number(0.0, 1.0, 0.0)
+    dusk: float = _number(0.0, 1.0, 0.0)
     linger: int = _setting(read_few, 0)
 
     def __post_init__(self) -> None:

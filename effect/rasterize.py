@@ -4,20 +4,20 @@ Compiled by numba. Every part is a flat texture in space, so a homography says w
 each row's span is clipped beforehand, so that only pixels which the texture covers are visited.
 """
 
-from math import ceil, floor, log2, sqrt
+from math import ceil, cos, floor, log2, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from effect.species import DORSAL, FLASH, GLOW, LUMA, MIP_STEP, VENTRAL
-from effect.wings import BODY
+from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE
 
 DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.40  # brightness of light that shines through a fully translucent wing
 FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright in the highlight, dark off it
-TINT_COVER = 0.92  # share of a wing's own colour that a full tint replaces
-TINT_PATTERN = 0.6  # share of the wing's light and dark that a tint keeps
+CLOTH_COVER = 0.92  # share of a wing's own colour that a patch of the person replaces
+CLOTH_PATTERN = 0.35  # share of the wing's light and dark that stays visible in it
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
 
@@ -37,19 +37,22 @@ class Shading(NamedTuple):
 
 
 @compiled
-def paint(tile, corner, resolution, parts, atlas, px_per_unit, tint, light, light_rgb):  # type: ignore[no-untyped-def]
+def paint(tile, corner, resolution, parts, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
     """Lay the parts of a butterfly over what is in the tile, in place.
 
     tile: float32 (h,w,4) premultiplied RGBA, 0-255; corner: its left and top edge in frame pixels;
     resolution: tile pixels per frame pixel; parts: effect.wings.PosedParts; atlas: effect.species.Atlas;
-    tint: red, green, blue, strength, 0-1; light: unit vector to it, ambient, diffuse; light_rgb: 0-1.
+    cloth: uint8 (H,W,3), what the wings are cut from; patch: x and y of the butterfly's centre in it, pixels per
+    unit, yaw, and how much of it is to be seen, 0-1; light: unit vector to it, ambient, diffuse;
+    colours: RGB 0-1 in display space of the light and of the haze.
     """
+    haze = colours[1]
     for part in parts.order:
         shading = _shading(parts, part, light)
         gain = (
-            shading.brightness * _display(light_rgb[0]),
-            shading.brightness * _display(light_rgb[1]),
-            shading.brightness * _display(light_rgb[2]),
+            shading.brightness * colours[0][0],
+            shading.brightness * colours[0][1],
+            shading.brightness * colours[0][2],
         )
         level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
         first, width, height = atlas.mips[part, level]
@@ -59,6 +62,8 @@ def paint(tile, corner, resolution, parts, atlas, px_per_unit, tint, light, ligh
         hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
         ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
         to_texels = _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y)
+        to_cloth = _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y)
+        cover = CLOTH_COVER * patch[4]
         shows_back = parts.facing[part] >= 0
         face = atlas.texels[DORSAL if shows_back else VENTRAL]
         glow, flash = atlas.texels[GLOW], atlas.texels[FLASH]
@@ -95,25 +100,41 @@ def paint(tile, corner, resolution, parts, atlas, px_per_unit, tint, light, ligh
                     blue += shading.flash * more_blue
                 ramp = min(sqrt(((x - hinge_x) * ramp_x) ** 2 + ((y - hinge_y) * ramp_y) ** 2), 1.0)
                 lit = 1 + shading.tip_change * ramp
-                red, green, blue = _tinted(red * lit, green * lit, blue * lit, alpha, tint, atlas.mean_luma)
+                red, green, blue = red * lit, green * lit, blue * lit
+                if cover > 0:
+                    at_x = to_cloth[0, 0] * x + to_cloth[0, 1] * y + to_cloth[0, 2]
+                    at_y = to_cloth[1, 0] * x + to_cloth[1, 1] * y + to_cloth[1, 2]
+                    cut = _between(cloth, at_x, at_y)
+                    luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
+                    shown = CLOTH_PATTERN * luma / atlas.mean_luma + (1 - CLOTH_PATTERN) * alpha
+                    red += cover * (shown * cut[0] - red)
+                    green += cover * (shown * cut[1] - green)
+                    blue += cover * (shown * cut[2] - blue)
                 kept = 1 - alpha / 255
-                tile[row, column, 0] = red * gain[0] + tile[row, column, 0] * kept
-                tile[row, column, 1] = green * gain[1] + tile[row, column, 1] * kept
-                tile[row, column, 2] = blue * gain[2] + tile[row, column, 2] * kept
+                tile[row, column, 0] = red * gain[0] + alpha * haze[0] + tile[row, column, 0] * kept
+                tile[row, column, 1] = green * gain[1] + alpha * haze[1] + tile[row, column, 1] * kept
+                tile[row, column, 2] = blue * gain[2] + alpha * haze[2] + tile[row, column, 2] * kept
                 tile[row, column, 3] = alpha + tile[row, column, 3] * kept
 
 
 @compiled
-def blend(frame, left, top, tile, opacity):  # type: ignore[no-untyped-def]
-    """Blend a tile, as in `paint`, into uint8 (H,W,3) in place; the tile may reach out of the frame."""
+def blend(frame, left, top, tile, opacity, grain):  # type: ignore[no-untyped-def]
+    """Blend a tile, as in `paint`, into uint8 (H,W,3) in place; the tile may reach out of the frame.
+
+    grain: float32 (n,n), repeated over the frame, added where the tile covers it.
+    """
+    period = len(grain)
     for row in range(max(top, 0), min(top + tile.shape[0], frame.shape[0])):
         for column in range(max(left, 0), min(left + tile.shape[1], frame.shape[1])):
             alpha = tile[row - top, column - left, 3]
             if alpha == 0:
                 continue
-            kept = 1 - alpha * opacity / 255
+            cover = alpha * opacity / 255
+            noise = cover * grain[row % period, column % period]
+            kept = 1 - cover
             for channel in range(3):
                 level = frame[row, column, channel] * kept + tile[row - top, column - left, channel] * opacity
+                level += noise
                 frame[row, column, channel] = np.uint8(min(max(level, 0.0), 255.0) + 0.5)
 
 
@@ -246,17 +267,36 @@ def _weighed(here, right, below, both, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tinted(red, green, blue, alpha, tint, mean_luma):  # type: ignore[no-untyped-def]
-    """The tint laid over a wing's colour; it keeps the wing's light and dark."""
-    tint_red, tint_green, tint_blue, strength = tint
-    if strength == 0:
-        return red, green, blue
-    cover = TINT_COVER * strength
-    luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
-    pattern = cover * (TINT_PATTERN * luma / mean_luma + (1 - TINT_PATTERN) * alpha)
-    own = 1 - cover
-    return (
-        own * red + pattern * tint_red,
-        own * green + pattern * tint_green,
-        own * blue + pattern * tint_blue,
-    )
+def _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y):  # type: ignore[no-untyped-def]
+    """(2,3) texels of a mip, from the centre of its border -> pixels of the cloth, from the centre of its first.
+
+    The wings were cut out while they lay flat, with their roots beside the butterfly's centre.
+    """
+    x_px, y_px, px_per_unit, yaw, _ = patch
+    mirrored = -1.0 if part in LEFT_WINGS else 1.0
+    across = mirrored * px_per_unit / (atlas.px_per_unit[part] * shrink_x)
+    down = px_per_unit / (atlas.px_per_unit[part] * shrink_y)
+    root = (mirrored * ROOT_ASIDE * px_per_unit) if part != BODY else 0.0
+    left = root - across * (atlas.hinge_px[part, 0] * shrink_x + 0.5)
+    top = -down * (atlas.hinge_px[part, 1] * shrink_y + 0.5)
+    matrix = np.empty((2, 3))
+    matrix[0] = across * cos(yaw), down * sin(yaw), left * cos(yaw) + top * sin(yaw) + x_px - 0.5
+    matrix[1] = -across * sin(yaw), down * cos(yaw), top * cos(yaw) - left * sin(yaw) + y_px - 0.5
+    return matrix
+
+
+@compiled
+def _between(cloth, x, y):  # type: ignore[no-untyped-def]
+    """Red, green, blue, 0-1, between four neighbouring pixels; at the edge of the cloth its last ones."""
+    x, y = min(max(x, 0.0), cloth.shape[1] - 1.001), min(max(y, 0.0), cloth.shape[0] - 1.001)
+    left, top = max(int(x), 0), max(int(y), 0)
+    right, below = min(left + 1, cloth.shape[1] - 1), min(top + 1, cloth.shape[0] - 1)
+    x, y = x - left, y - top
+    here, beside, under, both = (1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y
+    red = here * cloth[top, left, 0] + beside * cloth[top, right, 0]
+    green = here * cloth[top, left, 1] + beside * cloth[top, right, 1]
+    blue = here * cloth[top, left, 2] + beside * cloth[top, right, 2]
+    red += under * cloth[below, left, 0] + both * cloth[below, right, 0]
+    green += under * cloth[below, left, 1] + both * cloth[below, right, 1]
+    blue += under * cloth[below, left, 2] + both * cloth[below, right, 2]
+    return red / 255, green / 255, blue / 255

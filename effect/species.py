@@ -67,6 +67,7 @@ class Species:
     common_name: str
     atlas: Atlas
     forewing_units: float  # hinge to wing tip
+    wing_rgb: tuple[float, ...]  # mean colour of the forewings' backs, at full brightness
     body_rgb: tuple[float, ...]
     fur_rgb: tuple[float, ...]
 
@@ -99,14 +100,16 @@ def read_species(folder: Path) -> Species:
     facts = _read_facts(folder / "species.toml")
     try:
         shimmer = facts.get("iridescence_rgb")
-        forewing, mean_luma = _read_wing(folder, "forewing", facts["forewing"], shimmer)
+        forewing, mean_rgb = _read_wing(folder, "forewing", facts["forewing"], shimmer)
         hindwing, _ = _read_wing(folder, "hindwing", facts["hindwing"], shimmer)
+        mean_luma = _luma_of(mean_rgb)
         body = _read_body(folder, facts["body"])
         return Species(
             name=folder.name,
             common_name=facts["common_name"],
             atlas=_atlas(forewing, hindwing, body, shimmer is not None, mean_luma),
             forewing_units=forewing.reach_px / forewing.px_per_unit,
+            wing_rgb=tuple((mean_rgb / max(mean_rgb.max(), 0.05)).tolist()),
             body_rgb=tuple(facts["body_rgb"]),
             fur_rgb=tuple(facts["fur_rgb"]),
         )
@@ -139,8 +142,10 @@ def _read_image(path: Path, channels: int) -> NDArray[np.float32]:
     return cv2.cvtColor(image, order).astype(np.float32) / np.float32(255)
 
 
-def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tuple[Texture, float]:
-    """The wing and its mean brightness."""
+def _read_wing(
+    folder: Path, part: str, facts: dict, shimmer: list | None
+) -> tuple[Texture, NDArray[np.float32]]:
+    """The wing and the mean colour of its back, 0-1."""
     dorsal = _premultiplied(_read_image(texture_file(folder, f"{part}_dorsal"), 4))
     ventral = _premultiplied(_read_image(texture_file(folder, f"{part}_ventral"), 4))
     mask = _read_image(texture_file(folder, f"{part}_mask"), 3)
@@ -148,14 +153,19 @@ def _read_wing(folder: Path, part: str, facts: dict, shimmer: list | None) -> tu
         raise UserError(f"the {part} textures in {folder} differ in size; restore the files")
     luma = dorsal[..., :3] @ LUMA
     alpha = dorsal[..., 3]
-    mean_luma = max(float(luma.sum() / max(alpha.sum(), 1)), 0.05)
+    mean_rgb = dorsal[..., :3].sum(axis=(0, 1)) / max(float(alpha.sum()), 1)
+    mean_luma = _luma_of(mean_rgb)
     glow = dorsal * mask[..., 1:2]
     flash = (mask[..., 0] * (0.35 * alpha + 0.65 * luma / mean_luma))[..., None] * np.array(
         [*(shimmer or (0, 0, 0)), 0], np.float32
     )
     glow[..., 3] = 0
     outline = _outline(np.maximum(alpha, ventral[..., 3]))
-    return _texture([dorsal, ventral, glow, flash], facts, outline), mean_luma
+    return _texture([dorsal, ventral, glow, flash], facts, outline), mean_rgb
+
+
+def _luma_of(rgb: NDArray[np.float32]) -> float:
+    return max(float(rgb @ LUMA), 0.05)
 
 
 def _read_body(folder: Path, facts: dict) -> Texture:

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.anchors import Anchors
-from effect.butterflies import Pose
+from effect.butterflies import Patch, Pose
 from effect.flight import STEPS_PER_SECOND, Flight, Launch, fly, on_screen, perspective
 from effect.preset import Preset
-from effect.species import species_names
 from effect.wingbeat import hold, peeled
 
 Array = NDArray[np.float64]
@@ -21,8 +20,6 @@ PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far bel
 FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
 FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
 BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
-CROSSINGS = 1.5  # times the front's way across its patch that one unfolds earlier, to cover what goes
-FEWEST_PEEL_SECONDS = 0.15
 LIFT_SIZES = 6.0  # forewing lengths a butterfly is above the person a second after take-off
 
 
@@ -34,7 +31,7 @@ class Swarm:
     """
 
     species: tuple[str, ...]  # (n,)
-    tint: NDArray[np.float32]  # (n, 3) RGB 0-1
+    patch_place: NDArray[np.float32]  # (n, 3) where on the person each one lay: x and y in pixels, yaw
     x_px: NDArray[np.float32]
     y_px: NDArray[np.float32]
     size_px: NDArray[np.float32]
@@ -45,7 +42,8 @@ class Swarm:
     forewing_angle: NDArray[np.float32]
     hindwing_angle: NDArray[np.float32]
     wing_speed: NDArray[np.float32]
-    tint_strength: NDArray[np.float32]
+    patch_px: NDArray[np.float32]  # size of the patch of the person that it carries
+    tint_strength: NDArray[np.float32]  # how much of the patch is to be seen
     opacity: NDArray[np.float32]
     blur_px: NDArray[np.float32]
     depth: NDArray[np.float32]
@@ -58,7 +56,7 @@ class Swarm:
 
     def pose(self, frame: int, butterfly: int) -> Pose:
         at = frame, butterfly
-        red, green, blue = (float(value) for value in self.tint[butterfly])
+        patch_x_px, patch_y_px, patch_yaw = self.patch_place[butterfly].tolist()
         return Pose(
             x_px=float(self.x_px[at]),
             y_px=float(self.y_px[at]),
@@ -69,8 +67,9 @@ class Swarm:
             tilt=float(self.tilt[at]),
             forewing_angle=float(self.forewing_angle[at]),
             hindwing_angle=float(self.hindwing_angle[at]),
-            tint=(red, green, blue),
-            tint_strength=float(self.tint_strength[at]),
+            patch=Patch(
+                patch_x_px, patch_y_px, float(self.patch_px[at]), patch_yaw, float(self.tint_strength[at])
+            ),
             opacity=float(self.opacity[at]),
             blur_px=float(self.blur_px[at]),
             wing_speed=float(self.wing_speed[at]),
@@ -93,13 +92,10 @@ def plan_swarm(
     A reversed clip is the same flight with time running backward; heads and wings follow the playback.
     """
     width, height = frame_size
-    names = preset.species or tuple(species_names())
-    kinds = generator.integers(0, len(names), len(anchors.x_px))
-    peel_seconds, take_off_seconds = _peeling(anchors, preset, generator)
     launch = Launch(
         start=np.stack([anchors.x_px / height, 1 - anchors.y_px / height], axis=1),
         size=anchors.size_px / height,
-        take_off_seconds=take_off_seconds,
+        take_off_seconds=anchors.take_off_seconds,
         clear_seconds=preset.photo_still_seconds + preset.sweep_end_seconds + preset.linger_seconds,
         aspect=width / height,
         perch=_assigned(anchors, perches, height),
@@ -109,12 +105,15 @@ def plan_swarm(
 
     clock = np.arange(steps) / STEPS_PER_SECOND
     departed = float((frame_count - 1) / fps) - clock if preset.reverse else clock
-    simulated = _played(flight, launch, departed, peel_seconds, height, preset, float(fps), generator)
+    simulated = _played(
+        flight, launch, departed, anchors.peel_seconds, anchors.yaw, height, preset, float(fps), generator
+    )
     frames = np.arange(frame_count) / float(fps)
     sampled = {name: _on_grid(name, _at_times(values, frames)) for name, values in simulated.items()}
     sampled["opacity"][0] = 0
     sampled["opacity"][-1, ~flight.stays] = 0
-    return Swarm(species=tuple(names[kind] for kind in kinds), tint=anchors.tint, **sampled)
+    place = np.stack([anchors.x_px, anchors.y_px, anchors.yaw], axis=1).astype(np.float32)
+    return Swarm(species=anchors.species, patch_place=place, **sampled)
 
 
 def out_and_back(out: Swarm, back: Swarm, frame_count: int) -> Swarm:
@@ -125,9 +124,9 @@ def out_and_back(out: Swarm, back: Swarm, frame_count: int) -> Swarm:
             [getattr(out, field.name), getattr(back, field.name)[-frames_back - 1 : -1]]
         )
         for field in fields(Swarm)
-        if field.name not in ("species", "tint")
+        if field.name not in ("species", "patch_place")
     }
-    return Swarm(species=out.species, tint=out.tint, **joined)
+    return Swarm(species=out.species, patch_place=out.patch_place, **joined)
 
 
 def _assigned(anchors: Anchors, perches: Array, height: int) -> Array:
@@ -150,20 +149,12 @@ def _assigned(anchors: Anchors, perches: Array, height: int) -> Array:
     return assigned
 
 
-def _peeling(anchors: Anchors, preset: Preset, generator: np.random.Generator) -> tuple[Array, Array]:
-    """How long each butterfly unfolds (n,), and when it takes off (n,): never within the still photo."""
-    still = preset.photo_still_seconds
-    wanted = preset.peel_seconds * generator.uniform(0.8, 1.25, len(anchors.x_px))
-    wanted += CROSSINGS * anchors.crossing_seconds
-    peel_seconds = np.maximum(np.minimum(wanted, anchors.take_off_seconds - still), FEWEST_PEEL_SECONDS)
-    return peel_seconds, np.maximum(anchors.take_off_seconds, still + peel_seconds)
-
-
 def _played(
     flight: Flight,
     launch: Launch,
     departed: Array,
     peel_seconds: Array,
+    rest_yaw: Array,
     height: int,
     preset: Preset,
     frames_per_second: float,
@@ -174,9 +165,10 @@ def _played(
     age = departed[:, None] - launch.take_off_seconds
     screen, zoom = on_screen(position, launch.aspect), perspective(position[..., 2])
     settled = _at_times(flight.settled, departed)
-    attitude = hold(position, screen, age, peel_seconds, settled, frames_per_second, generator)
+    attitude = hold(position, screen, age, peel_seconds, settled, rest_yaw, frames_per_second, generator)
     grown = peeled(age, peel_seconds)
-    size_px = height * launch.size * zoom * grown * np.sqrt(presence)
+    patch_px = height * launch.size * grown
+    size_px = patch_px * zoom * np.sqrt(presence)
     too_near = np.clip(np.log2(zoom) - FOCUS_DEPTH, 0, None)
     return {
         "x_px": screen[..., 0] * height,
@@ -189,6 +181,7 @@ def _played(
         "forewing_angle": attitude.forewing_angle,
         "hindwing_angle": attitude.hindwing_angle,
         "wing_speed": attitude.wing_speed * STEPS_PER_SECOND / frames_per_second,
+        "patch_px": patch_px,
         "tint_strength": np.exp(-np.clip(age, 0, None) / max(preset.tint_seconds, 1e-3)),
         "opacity": presence * np.clip(3 * grown, 0, 1),
         "blur_px": BLUR_SHARE * too_near * size_px,

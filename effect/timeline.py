@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from effect.anchors import find_perches, plant_anchors
 from effect.butterflies import Light
 from effect.dissolve import Dissolve, plan_dissolve
+from effect.flight import smooth
+from effect.light import estimate_light, glowing
+from effect.pieces import torn
 from effect.preset import Preset
 from effect.scene import Scene
 from effect.swarm import Swarm, out_and_back, plan_swarm
 
-GLOW_AMBIENT = 1.2
+DUSK_SECONDS = 0.8
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Timeline:
     dissolve: Dissolve
     swarm: Swarm
     light: Light
+    dusk: NDArray[np.float32]  # (frame_count,) how dark it is, 0-1
 
     def dissolve_seconds(self, index: int) -> float:
         """The dissolve's clock at a frame: it stands before everything at one end, after it at the other."""
@@ -48,6 +53,7 @@ def plan(scene: Scene, preset: Preset, seed: int, fps: Fraction) -> Timeline:
     one_way_count = frame_count // 2 + 1 if preset.loop else frame_count
     dissolve = plan_dissolve(scene, preset, generator)
     anchors = plant_anchors(scene, dissolve, preset, generator)
+    dissolve = torn(dissolve, anchors, scene, preset)
     perches = find_perches(scene, preset, generator)
     swarm = plan_swarm(anchors, perches, scene.size, preset, one_way_count, fps, generator)
     if preset.loop:
@@ -55,18 +61,16 @@ def plan(scene: Scene, preset: Preset, seed: int, fps: Fraction) -> Timeline:
         returning = plan_swarm(anchors, perches, scene.size, coming_back, one_way_count, fps, generator)
         swarm = out_and_back(swarm, returning, frame_count)
     light = glowing(estimate_light(scene), preset.glow)
-    return Timeline(fps, frame_count, preset.reverse, preset.loop, dissolve, swarm, light)
+    dusk = _dusk(preset, frame_count, fps)
+    return Timeline(fps, frame_count, preset.reverse, preset.loop, dissolve, swarm, light, dusk)
 
 
-def glowing(light: Light, glow: float) -> Light:
-    """Light under which wings shine by themselves: from all sides, and more than white at a glow of 1."""
-    return replace(light, ambient=light.ambient + GLOW_AMBIENT * glow, diffuse=light.diffuse * (1 - glow / 2))
-
-
-def estimate_light(scene: Scene) -> Light:
-    """Light from the side on which the photo is brighter, from above and toward the viewer."""
-    rows = scene.photo[::8, ::8].astype(np.float64).mean(axis=(0, 2))
-    half = max(len(rows) // 2, 1)
-    left, right = rows[:half].mean(), rows[-half:].mean()
-    aside = float(np.clip(round(3 * (right - left) / (right + left + 1) * 32) / 32, -0.6, 0.6))
-    return Light(direction=(aside, 0.6, 0.75))
+def _dusk(preset: Preset, frame_count: int, fps: Fraction) -> NDArray[np.float32]:
+    """It gets dark after the still photo, and light again before the still background."""
+    seconds = np.arange(frame_count) / float(fps)
+    after = preset.still_before_seconds if preset.loop else preset.still_after_seconds
+    last = frame_count if preset.loop else frame_count - 1  # after a loop's last frame comes its first one
+    falling = (seconds - preset.still_before_seconds) / DUSK_SECONDS
+    rising = (last / float(fps) - after - seconds) / DUSK_SECONDS
+    dusk = preset.dusk * smooth(np.minimum(falling, rising))
+    return (np.rint(dusk * 256) / 256).astype(np.float32)

@@ -45,6 +45,7 @@ def hold(
     age: Array,
     peel_seconds: Array,
     settled: Array,
+    rest_yaw: Array,
     frames_per_second: float,
     generator: np.random.Generator,
 ) -> Attitude:
@@ -52,7 +53,7 @@ def hold(
 
     `position` (k, n, 3) and `screen` (k, n, 2) in frame heights; `age` (k, n) seconds since each left the
     person (in a reversed clip, until it lands), negative while it still sits; `peel_seconds` (n,); `settled`
-    (k, n) 0-1, how far it sits somewhere else.
+    (k, n) 0-1, how far it sits somewhere else; `rest_yaw` (n,) how it lies on the person.
     """
     steps, count = age.shape
     velocity = np.gradient(screen, 1 / STEPS_PER_SECOND, axis=0) if steps > 1 else np.zeros_like(screen)
@@ -61,7 +62,6 @@ def hold(
     )
     free = smooth(age / 0.35) * (1 - settled)
     gate = _flap_gate(age, generator)
-    rest_yaw = generator.normal(0, 1.0, (count,))
     yaw, bank = _heading(velocity, approach, age, rest_yaw)
     beats = generator.uniform(*BEATS_PER_SECOND, (count,))
     phase = _beat_phase(velocity[..., 1], gate, age, frames_per_second, beats)

@@ -19,7 +19,8 @@ BODY_SHORTEST = 0.35  # a body that points at the camera keeps this share of its
 TIP_DROOP = 0.35  # radians: wings bend toward their tips, so the light changes along them
 
 LEFT_HINDWING, LEFT_FOREWING, RIGHT_HINDWING, RIGHT_FOREWING, BODY = range(5)
-FOREWINGS, RIGHT_WINGS = (LEFT_FOREWING, RIGHT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)
+FOREWINGS = LEFT_FOREWING, RIGHT_FOREWING
+LEFT_WINGS, RIGHT_WINGS = (LEFT_HINDWING, LEFT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 

@@ -1,4 +1,4 @@
-"""Drawing butterflies: geometry, light, tint, borders, and the species that come with the project."""
+"""Drawing butterflies: geometry, light, cloth, borders, and the species that come with the project."""
 
 import math
 import shutil
@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from effect.butterflies import DAYLIGHT, Light, Pose, draw_butterfly, load_species, species_names
+from effect.butterflies import (
+    DAYLIGHT,
+    NO_CLOTH,
+    NO_PATCH,
+    Light,
+    Patch,
+    Pose,
+    draw_butterfly,
+    load_species,
+    species_names,
+    wing_shape,
+)
 from effect.errors import UserError
 from effect.species import SPECIES_FOLDER, read_species
 
@@ -15,10 +26,10 @@ FRONTAL = Pose(x_px=80, y_px=80, size_px=50)
 FLYING = Pose(80, 80, 40, yaw=0.5, pitch=0.2, roll=0.3, tilt=0.7, forewing_angle=0.6, hindwing_angle=0.5)
 
 
-def drawn(pose, name="monarch", background=128, light=DAYLIGHT, size=160):
+def drawn(pose, name="monarch", background=128, light=DAYLIGHT, size=160, cloth=NO_CLOTH):
     """A frame with one butterfly on it, and the box that the drawing reports."""
     frame = np.full((size, size, 3), background, np.uint8)
-    return frame, draw_butterfly(frame, load_species(name), pose, light)
+    return frame, draw_butterfly(frame, load_species(name), pose, light, cloth)
 
 
 def changed(frame, background=128):
@@ -84,14 +95,38 @@ def test_a_cut_butterfly_equals_the_same_place_of_a_whole_one():
     assert np.abs(whole[:, 60:].astype(int) - cut[:, :100]).max() <= 1
 
 
-def test_full_tint_moves_the_colour_to_the_tint():
-    tint = (0.2, 0.7, 0.3)
-    plain, _ = drawn(FRONTAL)
-    tinted, _ = drawn(replace(FRONTAL, tint=tint, tint_strength=1.0))
+@pytest.mark.parametrize("yaw", [0.0, 0.8, -2.5])
+def test_wings_show_the_patch_that_they_lay_on(yaw):
+    """Flat and where it was cut out, a butterfly looks like the cloth below it, whatever the pattern of its wings."""
+    rows, columns = np.mgrid[0:160, 0:160]
+    cloth = np.stack([columns * 1.5, rows * 1.5, 255 - columns * 1.5], axis=2).astype(np.uint8)
+    flat = replace(FRONTAL, yaw=yaw, patch=Patch(FRONTAL.x_px, FRONTAL.y_px, FRONTAL.size_px, yaw, 1.0))
+    light = Light(ambient=1.0, diffuse=0.0)
+    plain, _ = drawn(replace(flat, patch=NO_PATCH), "monarch", light=light)
+    carried, _ = drawn(flat, "monarch", light=light, cloth=cloth)
     wings = changed(plain)
-    distances = [np.abs(frame[wings].mean(axis=0) / 255 - tint).sum() for frame in (plain, tinted)]
-    assert distances[1] < 0.4 * distances[0]
-    assert tinted[wings].mean(axis=1).std() > 0.3 * plain[wings].mean(axis=1).std(), "the pattern is lost"
+    off, own = (np.abs(frame[wings].astype(int) - cloth[wings]).mean() for frame in (carried, plain))
+    assert off < 35 < 60 < own
+    for channel in range(3):
+        assert np.corrcoef(carried[wings][:, channel], cloth[wings][:, channel])[0, 1] > 0.5
+    assert carried[wings].mean(axis=1).std() > 8, "the pattern of the wings is lost"
+
+
+def test_haze_lifts_the_dark_and_leaves_the_light():
+    clear, _ = drawn(FRONTAL, light=Light(rgb=(0.8, 0.8, 0.8)))
+    hazy, _ = drawn(FRONTAL, light=Light(rgb=(0.8, 0.8, 0.8), haze_rgb=(0.2, 0.2, 0.2)))
+    wings = changed(clear) & changed(hazy)
+    gained = hazy[wings].astype(int).min() - clear[wings].astype(int).min()
+    assert 40 <= gained <= 60
+
+
+def test_grain_is_the_same_in_every_drawing_and_as_strong_as_asked_for():
+    smooth, _ = drawn(FRONTAL, light=Light(ambient=0.5))
+    grainy, _ = drawn(FRONTAL, light=Light(ambient=0.5, grain=4.0))
+    again, _ = drawn(FRONTAL, light=Light(ambient=0.5, grain=4.0))
+    assert np.array_equal(grainy, again)
+    difference = (grainy.astype(int) - smooth)[changed(smooth) & (smooth > 20).all(axis=2)]
+    assert 3 < difference.std() < 5 and abs(difference.mean()) < 1
 
 
 def test_light_shades_the_wing_that_turns_away():
@@ -128,7 +163,7 @@ def test_opacity_blends_with_the_background():
 
 
 def test_same_pose_same_pixels():
-    pose = replace(FLYING, blur_px=2.0, wing_speed=0.5, tint_strength=0.4)
+    pose = replace(FLYING, blur_px=2.0, wing_speed=0.5)
     assert np.array_equal(drawn(pose)[0], drawn(pose)[0])
 
 
@@ -136,7 +171,7 @@ def test_same_pose_same_pixels():
 def test_edges_have_no_dark_fringe(size_px):
     """White wings drawn over their own brightest colour stay between the wing's dark and that colour."""
     wing_white = Light(ambient=1.0, diffuse=0.0)
-    pose = replace(FRONTAL, size_px=size_px, tint=(1.0, 1.0, 1.0), tint_strength=0.0)
+    pose = replace(FRONTAL, size_px=size_px)
     on_black, _ = drawn(pose, "orange_tip", background=0, light=wing_white)
     on_white, _ = drawn(pose, "orange_tip", background=255, light=wing_white)
     # Premultiplied blending: over white minus over black is the light that the background still sends.
@@ -178,3 +213,14 @@ def test_incomplete_facts_are_named(tmp_path):
     (folder / "species.toml").write_text('common_name = "half"\n')
     with pytest.raises(UserError, match="forewing"):
         read_species(folder)
+
+
+@pytest.mark.parametrize("x_px", [80, 3])
+def test_the_shape_of_the_wings_is_where_they_are_drawn(x_px):
+    pose = replace(FLYING, x_px=x_px, wing_speed=0.0)
+    frame, _ = drawn(pose)
+    (rows, columns), hides = wing_shape(load_species("monarch"), pose, frame.shape[:2])
+    shape = np.zeros(frame.shape[:2], bool)
+    shape[rows, columns] = hides
+    assert shape.sum() > 200
+    assert (changed(frame) | ~shape).all() and (shape.sum() / changed(frame).sum()) > 0.8

@@ -131,3 +131,29 @@ def test_butterflies_shade_the_person_below_them_but_not_the_wall() -> None:
     person = SCENE.alpha > 0.9
     slightly_darker = (bare.astype(int) - frame).min(axis=2) > 2
     assert slightly_darker[person].mean() > 0.02
+
+
+@pytest.mark.parametrize("overrides", [{}, {"still_after_seconds": "0"}, {"loop": "true"}])
+def test_night_falls_after_the_still_photo_and_ends_before_the_still_background(
+    overrides: dict[str, str],
+) -> None:
+    night = planned("night", butterflies="0", edge_glow="0", **overrides)
+    assert np.array_equal(frame_at(SCENE, night, 0), SCENE.photo)
+    if not night.loop:
+        assert np.array_equal(frame_at(SCENE, night, night.frame_count - 1), SCENE.plate)
+    outside = SCENE.alpha == 0
+    middle = frame_at(SCENE, night, night.frame_count // 4)[outside].mean(axis=0)
+    day = SCENE.photo[outside].mean(axis=0)
+    assert (middle < 0.5 * day).all()
+    assert middle[2] / middle[0] > 1.3 * day[2] / day[0]
+
+
+def test_butterflies_that_glow_light_up_what_is_around_them() -> None:
+    plain = planned(butterflies="20", dusk="1", glow="0")
+    lanterns = planned(butterflies="20", dusk="1", glow="1")
+    index = plain.frame_count // 2
+    gained = frame_at(SCENE, lanterns, index).astype(int) - frame_at(SCENE, plain, index)
+    alone = planned(butterflies="0", dusk="1")
+    untouched = (frame_at(SCENE, plain, index) == frame_at(SCENE, alone, index)).all(axis=2)
+    assert gained[untouched].min() >= -1
+    assert (gained[untouched].max(axis=1) > 8).mean() > 0.1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scenes import figure_scene
 
-from effect.dissolve import Dissolve, changing_box, dissolved, plan_dissolve, remaining
+from effect.dissolve import EMBER_SECONDS, Dissolve, changing_box, dissolved, plan_dissolve, remaining
 from effect.front import eased_time
 from effect.preset import load_preset
 from effect.preset_values import EASINGS
@@ -46,10 +46,21 @@ def test_only_the_box_changes() -> None:
 
 def test_every_pixel_stays_between_what_it_was_and_what_it_becomes() -> None:
     inside = SCENE.alpha == 1
-    frame = dissolved(SCENE, planned(), 2.4)[inside].astype(int)
+    frame = dissolved(SCENE, planned(edge_glow="0"), 2.4)[inside].astype(int)
     person, plate = SCENE.foreground[inside].astype(int), SCENE.plate[inside].astype(int)
     assert (frame >= np.minimum(person, plate) - 1).all()
     assert (frame <= np.maximum(person, plate) + 1).all()
+
+
+def test_what_has_just_become_the_edge_glows_warmly_and_cools() -> None:
+    dark, glowing = planned(edge_glow="0"), planned(edge_glow="1")
+    light = dissolved(SCENE, glowing, 2.4).astype(int) - dissolved(SCENE, dark, 2.4)
+    lit = light.sum(axis=2) > 30
+    assert 0.0005 < lit.mean() < 0.05
+    assert (light[lit][:, 0] >= light[lit][:, 2]).all()
+    rows, columns = glowing.box
+    since = 2.4 - glowing.edge_seconds[lit[rows, columns]]
+    assert since.min() > 0 and since.max() < EMBER_SECONDS
 
 
 def test_what_is_gone_never_comes_back() -> None:

@@ -18,6 +18,7 @@ SIZE = np.full(COUNT, 0.04)
 TAKE_OFF = np.linspace(0.8, 3.0, COUNT)
 CLEAR_SECONDS = 5.5
 SECONDS = np.arange(STEPS)[:, None] / STEPS_PER_SECOND
+REST_YAW = np.random.default_rng(3).normal(0, 1, COUNT)
 
 
 def fresh(seed: int = 1, **overrides: str) -> Flight:
@@ -49,6 +50,7 @@ def held(flight: Flight, frames_per_second: float = 30.0) -> Attitude:
         SECONDS - TAKE_OFF,
         peel,
         flight.settled,
+        REST_YAW,
         frames_per_second,
         np.random.default_rng(2),
     )

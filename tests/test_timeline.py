@@ -156,7 +156,9 @@ def test_butterflies_are_smaller_on_head_and_arms_than_on_the_trunk() -> None:
 def test_wings_wear_the_colours_they_replace_and_lose_them() -> None:
     swarm = planned().swarm
     y, x = swarm.y_px[0].astype(int), swarm.x_px[0].astype(int)
-    assert np.abs(swarm.tint - SCENE.foreground[y, x] / 255).mean() < 0.06
+    assert np.abs(swarm.patch_place[:, :2] - np.stack([x, y], axis=1)).max() <= 1
+    resting = swarm.lift[:-1] == 0
+    assert np.abs(np.sin(swarm.yaw[:-1] - swarm.patch_place[:, 2]))[resting].mean() < 0.02
     assert (swarm.tint_strength[0] == 1).all()
     assert (np.diff(swarm.tint_strength, axis=0) <= 0).all()
     assert swarm.tint_strength[-1].max() < 0.05

@@ -1,0 +1,78 @@
+"""The light of a photo: where it comes from, its colour, the haze and the grain, so that butterflies belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.butterflies import Light
+from effect.scene import Scene
+
+GLOW_AMBIENT = 1.2
+STEP_PX = 4  # every fourth pixel tells enough of the light
+GRID = 64  # results are whole 64ths: far below what shows, above the last digit in which machines differ
+DIMMEST_WHITE = 0.6  # how far butterflies follow a photo that has no bright spot ...
+THICKEST_HAZE = 0.22  # ... or no dark one
+WARMTH_SHARE, MOST_WARMTH = (
+    0.6,
+    0.12,
+)  # of the bright spots' colour; a white wall and a red coat look alike here
+MOST_GRAIN = 6.0
+FLAT_SHARE = 30  # per cent of the pixels, those with the least contrast, in which grain is measured
+
+
+def estimate_light(scene: Scene) -> Light:
+    """Light from the side on which the photo is brighter, from above and toward the viewer, in the photo's tones."""
+    rgb = scene.photo[::STEP_PX, ::STEP_PX].astype(np.float64) / 255
+    luma = rgb.mean(axis=2)
+    black, bright, white = np.percentile(luma, (1, 93, 99))
+    haze = np.minimum(rgb[luma <= black].mean(axis=0), THICKEST_HAZE)
+    lamp = rgb[luma >= bright].mean(axis=0)
+    warmth = np.clip(WARMTH_SHARE * (lamp / max(lamp.mean(), 1e-6) - 1), -MOST_WARMTH, MOST_WARMTH)
+    reach = max(float(white), DIMMEST_WHITE) - haze  # what lies between black and white in this photo
+    gain = np.clip(reach * (1 + warmth), 0, 1)
+
+    columns = luma.mean(axis=0)
+    half = max(len(columns) // 2, 1)
+    left, right = columns[:half].mean(), columns[-half:].mean()
+    aside = float(np.clip(_on_grid(3 * (right - left) / (right + left + 1e-2)), -0.6, 0.6))
+    return Light(
+        direction=(aside, 0.6, 0.75),
+        rgb=_colour(gain),
+        haze_rgb=_colour(haze),
+        grain=float(_on_grid(min(_grain(scene.photo), MOST_GRAIN))),
+    )
+
+
+def glowing(light: Light, glow: float) -> Light:
+    """Light under which wings shine by themselves: from all sides, and more than white at a glow of 1."""
+    ambient, diffuse = light.ambient + GLOW_AMBIENT * glow, light.diffuse * (1 - glow / 2)
+    return replace(light, ambient=ambient, diffuse=diffuse, halo=glow)
+
+
+def _grain(photo: NDArray[np.uint8]) -> float:
+    """Standard deviation of the noise, 0-255, in the flattest places (Immerkaer, "Fast noise variance estimation",
+    Computer Vision and Image Understanding 1996)."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    noise = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))[1:-1, 1:-1]
+    smooth = cv2.blur(grey, (5, 5))
+    slope = np.abs(cv2.Sobel(smooth, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    level, slope = smooth[1:-1, 1:-1], slope[1:-1, 1:-1]
+    unclipped = (level > 8) & (level < 247)
+    if not unclipped.any():
+        return 0.0
+    flat = unclipped & (slope <= np.percentile(slope[unclipped], FLAT_SHARE))
+    return float(np.sqrt(np.pi / 2) / 6 * noise[flat].mean())
+
+
+def _on_grid(value: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return np.rint(np.multiply(value, GRID)) / GRID
+
+
+def _colour(rgb: NDArray[np.float64]) -> tuple[float, float, float]:
+    red, green, blue = _on_grid(rgb).tolist()
+    return red, green, blue

@@ -1,0 +1,40 @@
+"""The person breaks into wing-shaped pieces: each butterfly takes away what its wings lie on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from effect.anchors import TAKE_OFF_LAG, Anchors
+from effect.butterflies import Pose, load_species, wing_shape
+from effect.dissolve import Dissolve, timed
+from effect.preset import Preset
+from effect.scene import Scene
+
+FLAT = {
+    "tilt": 0.05,
+    "forewing_angle": 0.05,
+    "hindwing_angle": 0.05,
+}  # as on the person, just before take-off
+
+
+def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> Dissolve:
+    """The dissolve in which a pixel leaves with the first butterfly whose spread wings lie on it.
+
+    Where no wings lie, the front passes as before.
+    """
+    rows, columns = dissolve.box
+    leaving = np.full(dissolve.arrival_seconds.shape, np.inf, np.float32)
+    lag = TAKE_OFF_LAG * dissolve.softness_seconds
+    for index, name in enumerate(anchors.species):
+        pose = Pose(
+            x_px=float(anchors.x_px[index]) - columns.start,
+            y_px=float(anchors.y_px[index]) - rows.start,
+            size_px=float(anchors.size_px[index]),
+            yaw=float(anchors.yaw[index]),
+            **FLAT,
+        )
+        box, cover = wing_shape(load_species(name), pose, leaving.shape)
+        piece = leaving[box]
+        np.minimum(piece, np.float32(anchors.take_off_seconds[index] - lag), out=piece, where=cover)
+    arrival = np.where(np.isfinite(leaving), leaving, dissolve.arrival_seconds)
+    return timed(arrival, scene, dissolve.box, preset)
