@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from effect.anchors import TAKE_OFF_LAG, Anchors
@@ -10,11 +12,7 @@ from effect.dissolve import Dissolve, timed
 from effect.preset import Preset
 from effect.scene import Scene
 
-FLAT = {
-    "tilt": 0.05,
-    "forewing_angle": 0.05,
-    "hindwing_angle": 0.05,
-}  # as on the person, just before take-off
+LYING = Pose(0.0, 0.0, 1.0, tilt=0.05, forewing_angle=0.05, hindwing_angle=0.05)  # just before take-off
 
 
 def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> Dissolve:
@@ -23,17 +21,18 @@ def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> 
     Where no wings lie, the front passes as before.
     """
     rows, columns = dissolve.box
-    leaving = np.full(dissolve.arrival_seconds.shape, np.inf, np.float32)
+    height, width = dissolve.arrival_seconds.shape
+    leaving = np.full((height, width), np.inf, np.float32)
     lag = TAKE_OFF_LAG * dissolve.softness_seconds
     for index, name in enumerate(anchors.species):
-        pose = Pose(
+        pose = replace(
+            LYING,
             x_px=float(anchors.x_px[index]) - columns.start,
             y_px=float(anchors.y_px[index]) - rows.start,
             size_px=float(anchors.size_px[index]),
             yaw=float(anchors.yaw[index]),
-            **FLAT,
         )
-        box, cover = wing_shape(load_species(name), pose, leaving.shape)
+        box, cover = wing_shape(load_species(name), pose, (height, width))
         piece = leaving[box]
         np.minimum(piece, np.float32(anchors.take_off_seconds[index] - lag), out=piece, where=cover)
     arrival = np.where(np.isfinite(leaving), leaving, dissolve.arrival_seconds)

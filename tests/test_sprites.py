@@ -96,7 +96,7 @@ def test_they_fly(mine: Path, pictures: Pictures, run_cli) -> None:
     def green(frame: np.ndarray) -> float:
         return float((frame[..., 1] - frame[..., [0, 2]].max(axis=2) > 50).mean())
 
-    assert green(still("--sprites", mine.parent)) > 0.003 > 0.001 > green(still())
+    assert green(still("--sprites", mine.parent)) > 0.003 > 0.002 > green(still())
     assert green(still("--sprites", mine, "--set", "species=mine,morpho")) > 0.001
     broken = run_cli(
         "vanish",
