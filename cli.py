@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from effect.errors import UserError
+from effect.formats import ENDINGS
 from pipelines.arguments import (
     KeyValue,
     Parser,
@@ -99,7 +100,9 @@ def _batch(options: argparse.Namespace) -> int:
     from pipelines.batch import batch
     from pipelines.watch import Watch
 
-    summary = batch(options.folder, options.output, _settings(options), options.jobs, Watch(options.quiet))
+    watch, ending = Watch(options.quiet), f".{options.format}"
+    settings = _settings(options)
+    summary = batch(options.folder, options.output, ending, settings, options.jobs, watch)
     if options.json:
         print(json.dumps(summary))
     elif not options.quiet:
@@ -170,13 +173,14 @@ def _parser() -> argparse.ArgumentParser:
 
     vanish = add_verb(verbs, "vanish", "render the clip of one photo", run=_render_verb, job=_vanish)
     add_photo_and_output(vanish, "OUT.mp4")
-    vanish.add_argument("--alpha", action="store_true", help="person and butterflies without the photo")
     add_clip_options(vanish)
     add_file_options(vanish)
 
     batch = add_verb(verbs, "batch", "render the clips of a folder of photos", run=_batch)
     batch.add_argument("folder", type=Path, metavar="FOLDER", help="also searched below")
     batch.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the clips")
+    formats = [ending.removeprefix(".") for ending in ENDINGS]
+    batch.add_argument("--format", choices=formats, default="mp4", help="of the clips (default mp4)")
     batch.add_argument("--jobs", type=int, default=1, metavar="N", help="photos at a time (default 1)")
     add_clip_options(batch)
     add_file_options(batch)

@@ -63,6 +63,7 @@ def add_clip_options(verb: argparse.ArgumentParser) -> None:
 def add_file_options(verb: argparse.ArgumentParser) -> None:
     """How a clip is written; what the words mean is in effect.formats and effect.sound."""
     file = verb.add_argument_group("the file")
+    file.add_argument("--alpha", action="store_true", help="person and butterflies without the photo")
     file.add_argument("--quality", choices=["low", "medium", "high"], help="default high")
     file.add_argument("--codec", choices=["h264", "hevc", "av1"], help="for .mp4, default h264")
     file.add_argument(

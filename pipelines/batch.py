@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from effect.errors import UserError
+from effect.formats import recipe_for
 from effect.output import check_folder_writable, write_text
 from effect.video import is_complete_clip
 from pipelines.folder import Task, find_tasks
@@ -34,16 +35,18 @@ class Outcome:
 
 
 def batch(
-    folder: Path, output_folder: Path, settings: Settings, jobs: int, watch: Watch
+    folder: Path, output_folder: Path, ending: str, settings: Settings, jobs: int, watch: Watch
 ) -> dict[str, object]:
     """Render every photo in `folder` and below; returns the summary that is also saved as summary.json.
 
-    Raises UserError only for what concerns the whole run: the folders, the preset, the number of jobs.
+    `ending` is the clips', one of effect.formats.ENDINGS.
+    Raises UserError only for what concerns the whole run: the folders, the preset, the format, the number of jobs.
     """
     if not 1 <= jobs <= MAX_JOBS:
         raise UserError(f"--jobs must be from 1 to {MAX_JOBS}, not {jobs}")
     settings.check()  # a wrong preset is one error, not one for each photo
-    tasks = find_tasks(folder, output_folder)
+    recipe_for(ending, settings.encoding)
+    tasks = find_tasks(folder, output_folder, ending)
     _make_folder(output_folder)
 
     waiting = [task for task in tasks if settings.force or not _is_finished(task.clip)]
@@ -96,8 +99,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _is_finished(clip: Path) -> bool:
-    """Clips appear whole, but one copied from elsewhere may have been cut off."""
-    return clip.is_file() and is_complete_clip(clip)
+    """Clips appear whole, but an .mp4 copied from elsewhere may have been cut off."""
+    return clip.is_file() and (clip.suffix not in (".mp4", ".mov") or is_complete_clip(clip))
 
 
 def _save_summary(folder: Path, outcomes: Sequence[Outcome], watch: Watch) -> dict[str, object]:

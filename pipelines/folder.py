@@ -19,7 +19,7 @@ class Task:
     clip: Path
 
 
-def find_tasks(folder: Path, output_folder: Path) -> list[Task]:
+def find_tasks(folder: Path, output_folder: Path, ending: str = ".mp4") -> list[Task]:
     """Every photo in `folder` and below, each with a clip name of its own; UserError when there is none.
 
     The output folder may lie inside: it is not searched. Links to folders are followed once. Hidden names are
@@ -29,7 +29,7 @@ def find_tasks(folder: Path, output_folder: Path) -> list[Task]:
         raise UserError(f"{folder} is not a folder: give one that holds photos")
     tasks = []
     for place, photos in _walk(folder, output_folder):
-        clips = clip_names(photos)
+        clips = clip_names(photos, ending)
         inside = output_folder / place.relative_to(folder)
         tasks += [Task(place / photo, inside / clips[photo]) for photo in photos]
     if not tasks:
@@ -37,12 +37,12 @@ def find_tasks(folder: Path, output_folder: Path) -> list[Task]:
     return tasks
 
 
-def clip_names(photos: Sequence[str]) -> dict[str, str]:
+def clip_names(photos: Sequence[str], ending: str = ".mp4") -> dict[str, str]:
     """A clip name for each photo name of one folder: a.jpg becomes a.mp4, but a.jpg.mp4 beside an a.png."""
     stems = {photo: Path(photo).stem for photo in photos}
     clips = {photo: stem if _is_single(stem, stems) else photo for photo, stem in stems.items()}
     # Once more, for a.jpg.png may claim the name that a.jpg was given.
-    return {photo: f"{clip if _is_single(clip, clips) else photo}.mp4" for photo, clip in clips.items()}
+    return {photo: f"{clip if _is_single(clip, clips) else photo}{ending}" for photo, clip in clips.items()}
 
 
 def _is_single(name: str, names: Mapping[str, str]) -> bool:

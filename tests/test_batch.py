@@ -71,6 +71,35 @@ def test_force_renders_again(folder: Path, pictures: Pictures, run_cli) -> None:
     assert json.loads(run_cli(*verb, "--force").out)["done"] == 1
 
 
+def test_clips_of_another_format(folder: Path, pictures: Pictures, run_cli) -> None:
+    output = pictures.folder / "clips"
+    verb = (
+        "batch",
+        folder,
+        "-o",
+        output,
+        *TINY_CLIP,
+        *pictures.ready,
+        "--json",
+        "--format",
+        "apng",
+        "--alpha",
+    )
+    assert json.loads(run_cli(*verb).out)["done"] == 3
+    clips = [output / name for name in ("a.jpg.apng", "a.png.apng", "deep er/b é %d.apng")]
+    for clip in clips:
+        with Image.open(clip) as picture:
+            assert picture.is_animated and picture.mode == "RGBA"
+    assert json.loads(run_cli(*verb).out)["skipped"] == 3
+
+
+def test_a_format_that_cannot_be_transparent_is_one_error(folder: Path, pictures: Pictures, run_cli) -> None:
+    output = pictures.folder / "clips"
+    ran = run_cli("batch", folder, "-o", output, *TINY_CLIP, *pictures.ready, "--alpha")
+    assert ran.code == 2 and "mp4 cannot be transparent" in ran.err and ran.err.count("\n") == 1
+    assert not output.exists()
+
+
 def test_jobs_share_the_work_and_fail_alone(folder: Path, pictures: Pictures, run_cli) -> None:
     (folder / "text.jpg").write_text("no photo")
     output = pictures.folder / "clips"
