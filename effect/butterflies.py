@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
 SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
-SHUTTER = 0.25  # share of the frame time during which a beating wing is seen: short, as for wildlife
+SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
 GRAIN_PX = 128  # side of the noise that is repeated over the frame
 BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
 PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing

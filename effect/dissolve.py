@@ -1,7 +1,7 @@
 """The dissolve: when the front reaches each pixel, and the person's fade as it passes.
 
-One arrival-time field drives both the fade here and the take-offs of the butterflies, so a gap opens
-exactly where something has flown away.
+One arrival-time field drives the fade here and the take-offs of the butterflies; effect.pieces then tears the field
+into what each of them takes away, so a gap opens exactly where something has flown.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Dissolve:
     arrival_seconds: NDArray[np.float32]
     rim_seconds: NDArray[np.float32]
     edge_seconds: NDArray[np.float32]
+    edge_px: int  # how far the glow reaches into the person
     edge_glow: float
     softness_seconds: float
     rim_softness_seconds: float
@@ -75,17 +76,21 @@ def timed(arrival: NDArray[np.float32], scene: Scene, box: tuple[slice, slice], 
     earliest = preset.photo_still_seconds + rim_softness / 2
     arrival = _on_time_grid(np.maximum(arrival, earliest))
     rim = _on_time_grid(np.maximum(arrival - RIM_LEAD_SECONDS, earliest))
-    edge = _first_beside(np.where(scene.alpha[box] >= 0.5, arrival, np.float32(np.inf)), max(scene.size))
+    reach_px = max(1, round(EDGE_SHARE * max(scene.size)))
+    beside = np.ones((2 * reach_px + 1,) * 2, np.uint8)
+    of_person = np.where(scene.alpha[box] >= 0.5, arrival, np.float32(np.inf))
+    edge = np.minimum(cv2.erode(of_person, beside), arrival)
     return Dissolve(
         top=box[0].start,
         left=box[1].start,
         arrival_seconds=arrival,
         rim_seconds=rim,
-        edge_seconds=np.minimum(edge, arrival),
+        edge_seconds=edge,
+        edge_px=reach_px,
         edge_glow=preset.edge_glow,
         softness_seconds=softness,
         rim_softness_seconds=rim_softness,
-        tiles=_tiles(arrival, rim, np.minimum(edge, arrival), softness, rim_softness),
+        tiles=_tiles(arrival, rim, edge, softness, rim_softness),
     )
 
 
@@ -124,15 +129,39 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         if seconds >= last_seconds:
             target[tile] = plate[tile]
             continue
-        person = remaining(seconds, dissolve.arrival_seconds[tile], dissolve.softness_seconds)[..., None]
+        person, gone_near = _person_in(dissolve, tile, seconds)
         rim = remaining(seconds, dissolve.rim_seconds[tile], dissolve.rim_softness_seconds)[..., None]
         background = plate[tile].astype(np.float32)
         over_plate = (foreground[tile] - background) * alpha[tile][..., None]
         old = photo[tile] - background - over_plate
-        ember = _ember(seconds, dissolve.edge_seconds[tile], dissolve.edge_glow)
-        glow = (ember * alpha[tile])[..., None] * person * EMBER_RGB
-        target[tile] = np.clip(background + person * over_plate + rim * old + glow + 0.5, 0, 255)
+        ember = np.minimum(2 * gone_near, 1) * _ember(
+            seconds, dissolve.edge_seconds[tile], dissolve.edge_glow
+        )
+        glow = (ember * alpha[tile])[..., None] * (EMBER_RGB - foreground[tile])
+        target[tile] = np.clip(background + person * (over_plate + glow) + rim * old + 0.5, 0, 255)
     return frame
+
+
+def _person_in(
+    dissolve: Dissolve, tile: tuple[slice, slice], seconds: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What is left of the person in a tile, (h, w, 1), smooth at its edges, and the share gone around each pixel."""
+    height, width = dissolve.arrival_seconds.shape
+    (top, bottom, _), (left, right, _) = (
+        part.indices(size) for part, size in zip(tile, (height, width), strict=True)
+    )
+    margin = dissolve.edge_px + 1
+    above, before = min(margin, top), min(margin, left)
+    around = (
+        slice(top - above, min(bottom + margin, height)),
+        slice(left - before, min(right + margin, width)),
+    )
+    inner = slice(above, above + bottom - top), slice(before, before + right - left)
+    person = remaining(seconds, dissolve.arrival_seconds[around], dissolve.softness_seconds)
+    reach = (2 * dissolve.edge_px + 1,) * 2
+    near = np.asarray(cv2.blur(person, reach, borderType=cv2.BORDER_REPLICATE), np.float32)
+    smooth = np.asarray(cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
+    return smooth[inner][..., None], 1 - near[inner]
 
 
 def _ember(seconds: float, edge_seconds: NDArray[np.float32], edge_glow: float) -> NDArray[np.float32]:
@@ -140,11 +169,6 @@ def _ember(seconds: float, edge_seconds: NDArray[np.float32], edge_glow: float) 
     cooled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(EMBER_SECONDS), 0, 1)
     kindled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(KINDLE_SECONDS), 0, 1)
     return np.float32(edge_glow) * kindled * np.square(1 - cooled)
-
-
-def _first_beside(arrival: NDArray[np.float32], frame_px: int) -> NDArray[np.float32]:
-    reach = 2 * max(1, round(EDGE_SHARE * frame_px)) + 1
-    return np.asarray(cv2.erode(arrival, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
 
 
 def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from effect.anchors import TAKE_OFF_LAG, Anchors
-from effect.butterflies import Pose, load_species, wing_shape
+from effect.butterflies import Pose, wing_shape
 from effect.dissolve import Dissolve, timed
 from effect.preset import Preset
 from effect.scene import Scene
+from effect.species import load_species
 
 LYING = Pose(0.0, 0.0, 1.0, tilt=0.05, forewing_angle=0.05, hindwing_angle=0.05)  # just before take-off
+MOST_EARLY_SECONDS = 1.5  # before the front: wings that reach into somebody else leave them alone
+SLIVER_PX = 5  # threads between pieces that are thinner than half of this go with their neighbours
 
 
 def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> Dissolve:
@@ -20,6 +24,8 @@ def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> 
 
     Where no wings lie, the front passes as before.
     """
+    if not anchors.species:
+        return dissolve
     rows, columns = dissolve.box
     height, width = dissolve.arrival_seconds.shape
     leaving = np.full((height, width), np.inf, np.float32)
@@ -34,6 +40,9 @@ def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> 
         )
         box, cover = wing_shape(load_species(name), pose, (height, width))
         piece = leaving[box]
-        np.minimum(piece, np.float32(anchors.take_off_seconds[index] - lag), out=piece, where=cover)
+        leaves = np.float32(anchors.take_off_seconds[index] - lag)
+        due = cover & (dissolve.arrival_seconds[box] < leaves + MOST_EARLY_SECONDS)
+        np.minimum(piece, leaves, out=piece, where=due)
     arrival = np.where(np.isfinite(leaving), leaving, dissolve.arrival_seconds)
+    arrival = np.asarray(cv2.medianBlur(arrival, SLIVER_PX))
     return timed(arrival, scene, dissolve.box, preset)

@@ -17,6 +17,7 @@ DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.40  # brightness of light that shines through a fully translucent wing
 FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright in the highlight, dark off it
 CLOTH_COVER = 0.92  # share of a wing's own colour that a patch of the person replaces
+CLOTH_BRIGHTEST = 1.2  # pattern, relative to the wing's mean: white rings would stare from a face
 CLOTH_PATTERN = 0.35  # share of the wing's light and dark that stays visible in it
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
@@ -46,14 +47,9 @@ def paint(tile, corner, resolution, parts, atlas, px_per_unit, cloth, patch, lig
     unit, yaw, and how much of it is to be seen, 0-1; light: unit vector to it, ambient, diffuse;
     colours: RGB 0-1 in display space of the light and of the haze.
     """
-    haze = colours[1]
     for part in parts.order:
         shading = _shading(parts, part, light)
-        gain = (
-            shading.brightness * colours[0][0],
-            shading.brightness * colours[0][1],
-            shading.brightness * colours[0][2],
-        )
+        gain, haze = _light_on(shading.brightness, patch[4], light, colours)
         level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
         first, width, height = atlas.mips[part, level]
         # Texels of this mip per pixel of the largest one; a border of one texel surrounds each mip.
@@ -106,7 +102,8 @@ def paint(tile, corner, resolution, parts, atlas, px_per_unit, cloth, patch, lig
                     at_y = to_cloth[1, 0] * x + to_cloth[1, 1] * y + to_cloth[1, 2]
                     cut = _between(cloth, at_x, at_y)
                     luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
-                    shown = CLOTH_PATTERN * luma / atlas.mean_luma + (1 - CLOTH_PATTERN) * alpha
+                    pattern = min(luma / atlas.mean_luma, CLOTH_BRIGHTEST * alpha)
+                    shown = CLOTH_PATTERN * pattern + (1 - CLOTH_PATTERN) * alpha
                     red += cover * (shown * cut[0] - red)
                     green += cover * (shown * cut[1] - green)
                     blue += cover * (shown * cut[2] - blue)
@@ -157,6 +154,19 @@ def _shading(parts, part, light):  # type: ignore[no-untyped-def]
         TRANSLUCENCY * _display(diffuse * max(-lit, 0.0)) / brightness,
         FLASH_REST + FLASH_GAIN * max(highlight, 0.0) ** FLASH_EXPONENT,
     )
+
+
+@compiled
+def _light_on(brightness, cover, light, colours):  # type: ignore[no-untyped-def]
+    """By what to multiply a part's red, green and blue, and what to add to them, of full alpha.
+
+    A patch of the person has the photo's light and haze in it already: lying flat, it stays as it is.
+    """
+    flat = _display(light[3] + light[4] * max(light[2], 0.0))
+    own, carried = (1 - cover) * brightness, cover * brightness / flat
+    gain = own * colours[0][0] + carried, own * colours[0][1] + carried, own * colours[0][2] + carried
+    haze = (1 - cover) * colours[1][0], (1 - cover) * colours[1][1], (1 - cover) * colours[1][2]
+    return gain, haze
 
 
 @compiled

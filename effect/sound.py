@@ -50,7 +50,7 @@ def flutter_sound(timeline: Timeline, seed: int) -> Sound:
     presence = (swarm.opacity * (swarm.lift > 0)).astype(np.float64)
     wings = FLUTTER_LEVEL * _equally_loud(_flutter(swarm, presence, fps, count, generator))
     pad = PAD_LEVEL * _equally_loud(_pad(presence, fps, count, generator))
-    chimes = CHIME_LEVEL * _equally_loud(_chimes(swarm, presence, fps, count, generator))
+    chimes = CHIME_LEVEL * _equally_loud(_chimes(swarm, fps, count, generator))
     mixed = wings + pad + chimes + ECHO_LEVEL * _echo(chimes + 0.4 * wings, generator)
     return _levelled(_faded(mixed))
 
@@ -117,16 +117,15 @@ def _pad(presence: Array, fps: float, count: int, generator: np.random.Generator
     return chord * swell[:, None]
 
 
-def _chimes(swarm: Swarm, presence: Array, fps: float, count: int, generator: np.random.Generator) -> Array:
+def _chimes(swarm: Swarm, fps: float, count: int, generator: np.random.Generator) -> Array:
     """Small bells at some of the moments in which a butterfly leaves, or reaches, the person."""
     sound = np.zeros((count, 2))
-    aloft = presence > 0
-    changes = np.argmax(aloft != aloft[0], axis=0)  # the first frame in which a butterfly is elsewhere
+    frames, butterflies = np.nonzero(np.diff(swarm.lift > 0, axis=0))
     width = max(float(swarm.x_px.max()), 1.0)
     free_from, note = 0.0, 0
-    for butterfly in np.argsort(changes, kind="stable"):
-        seconds = changes[butterfly] / fps
-        if not changes[butterfly] or seconds < free_from:
+    for frame, butterfly in zip(frames, butterflies, strict=True):
+        seconds = frame / fps
+        if seconds < free_from:
             continue
         free_from = seconds + generator.uniform(*CHIME_GAP_SECONDS)
         another = int(generator.integers(1, len(SCALE_HERTZ)))  # never twice the same
@@ -134,7 +133,7 @@ def _chimes(swarm: Swarm, presence: Array, fps: float, count: int, generator: np
         bell = _bell(SCALE_HERTZ[note]) * generator.uniform(0.4, 1.0)
         begin = int(seconds * SOUND_RATE)
         heard = bell[: max(count - begin, 0)]
-        aside = np.array(float(swarm.x_px[changes[butterfly], butterfly]) / width)
+        aside = np.array(float(swarm.x_px[frame, butterfly]) / width)
         sound[begin : begin + len(heard)] += heard[:, None] * _panned(aside)
     return sound
 

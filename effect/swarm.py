@@ -20,6 +20,7 @@ PIXEL_GRID = 64  # poses are rounded to 1/64 px and 1/4096 rad or share: far bel
 FINE_GRID = 4096  # last digits in which mathematical libraries differ, so frames agree on every machine
 FOCUS_DEPTH = 0.25  # butterflies nearer to the camera than this get out of focus ...
 BLUR_SHARE = 0.075  # ... by this share of their size for each doubling of it
+FIRST_SIZE = 0.4  # of its own, with which a butterfly begins to show: smaller ones would be dark specks
 LIFT_SIZES = 6.0  # forewing lengths a butterfly is above the person a second after take-off
 
 
@@ -167,7 +168,7 @@ def _played(
     settled = _at_times(flight.settled, departed)
     attitude = hold(position, screen, age, peel_seconds, settled, rest_yaw, frames_per_second, generator)
     grown = peeled(age, peel_seconds)
-    patch_px = height * launch.size * grown
+    patch_px = height * launch.size * (FIRST_SIZE + (1 - FIRST_SIZE) * grown)
     size_px = patch_px * zoom * np.sqrt(presence)
     too_near = np.clip(np.log2(zoom) - FOCUS_DEPTH, 0, None)
     return {
@@ -183,7 +184,7 @@ def _played(
         "wing_speed": attitude.wing_speed * STEPS_PER_SECOND / frames_per_second,
         "patch_px": patch_px,
         "tint_strength": np.exp(-np.clip(age, 0, None) / max(preset.tint_seconds, 1e-3)),
-        "opacity": presence * np.clip(3 * grown, 0, 1),
+        "opacity": presence * np.clip(2 * grown, 0, 1),
         "blur_px": BLUR_SHARE * too_near * size_px,
         "depth": position[..., 2],
         "lift": LIFT_SIZES * np.clip(age, 0, 1) ** 2,

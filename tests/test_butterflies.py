@@ -112,6 +112,22 @@ def test_wings_show_the_patch_that_they_lay_on(yaw):
     assert carried[wings].mean(axis=1).std() > 8, "the pattern of the wings is lost"
 
 
+def test_a_patch_that_lies_flat_is_not_lit_again():
+    """It has the photo's light and haze in it already; once it is raised, the light on it changes."""
+    cloth = np.full((160, 160, 3), (200, 120, 60), np.uint8)
+    flat = replace(FRONTAL, patch=Patch(FRONTAL.x_px, FRONTAL.y_px, FRONTAL.size_px, 0.0, 1.0))
+    raised = replace(flat, forewing_angle=0.9, hindwing_angle=0.9)
+    evening = Light(direction=(0, 0.6, 0.75), rgb=(0.8, 0.6, 0.4), haze_rgb=(0.2, 0.1, 0.1))
+    (lying, _), (noon, _), (standing, _) = (
+        drawn(pose, light=light, cloth=cloth)
+        for pose, light in ((flat, evening), (flat, Light(direction=(0, 0.6, 0.75))), (raised, evening))
+    )
+    wings, up = changed(noon), changed(standing)
+    assert np.abs(lying[wings].astype(int) - noon[wings]).mean() < 10
+    assert np.abs(lying[wings].mean(axis=0) - (200, 120, 60)).max() < 30
+    assert standing[up].mean() < 0.95 * lying[wings].mean()
+
+
 def test_haze_lifts_the_dark_and_leaves_the_light():
     clear, _ = drawn(FRONTAL, light=Light(rgb=(0.8, 0.8, 0.8)))
     hazy, _ = drawn(FRONTAL, light=Light(rgb=(0.8, 0.8, 0.8), haze_rgb=(0.2, 0.2, 0.2)))

@@ -75,6 +75,13 @@ def test_a_reversed_clip_is_quiet_at_its_ends_too() -> None:
     assert loudness(track[: SOUND_RATE // 10]) < 0.02 and loudness(track[-SOUND_RATE // 10 :]) < 0.02
 
 
+def test_the_way_back_of_a_loop_sounds_like_the_way_there() -> None:
+    clip = timeline(loop="true")
+    track = flutter_sound(clip, 1)
+    there, back = np.array_split(track, 2)
+    assert 0.5 * loudness(there) < loudness(back) < 2 * loudness(there)
+
+
 def test_a_long_file_is_cut_and_faded_out(tmp_path: Path) -> None:
     sound = file_sound(save_wave(tmp_path / "odd %d é name.wav", 5), 20, FPS)
     assert sound.shape == (2 * SOUND_RATE, 2)
