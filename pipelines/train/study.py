@@ -16,7 +16,7 @@ from effect.errors import UserError
 from pipelines.evaluate import Score, evaluate, make_cases, markdown
 from pipelines.train.checkpoint import WEIGHTS
 from pipelines.train.data import read_pictures
-from pipelines.train.job import Files, print_now, train_recipe, with_steps
+from pipelines.train.job import Beginning, Files, print_now, train_recipe, with_steps
 from pipelines.train.recipe import Recipe
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
@@ -104,7 +104,7 @@ def study(
         recipe = recipe_of(row, overrides, steps)
         tell(f"== {name}: {row.name}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
-        train_recipe(recipe, folder / row.name, files, tell, resume=True, start=start, edges=edges)
+        train_recipe(recipe, folder / row.name, files, tell, resume=True, begin=Beginning(start, edges))
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
         told[row.name] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}
     scored = [row.name for row in STUDIES[name] if row.scored]
