@@ -149,6 +149,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     return _lab(evaluate_files, options)
 
 
+def _export(options: argparse.Namespace) -> int:
+    from pipelines.export import export_files
+
+    return _lab(export_files, options)
+
+
 def _lab(job: Callable[..., str | None], options: argparse.Namespace) -> int:
     text = job(**{key: value for key, value in vars(options).items() if key != "run"})
     print(text or "", end="\n" if text else "")
@@ -221,19 +227,38 @@ def _parser() -> argparse.ArgumentParser:
 def _add_lab_verbs(verbs: Any) -> None:
     train = verbs.add_parser("train", help="train an inpainting network", allow_abbrev=False)
     train.set_defaults(run=_train)
-    train.add_argument("recipe", type=Path, metavar="RECIPE", help="a shipped one's name, or a file")
-    train.add_argument("--resume", action="store_true", help="go on with the run that the folder holds")
-    train.add_argument("--edges", dest="edge_weights", type=Path, metavar="FILE", help="for edgeconnect")
+    distill = verbs.add_parser("distill", help="train one that imitates a larger one", allow_abbrev=False)
+    distill.set_defaults(run=_train)
+    distill.add_argument(
+        "--teacher", type=Path, required=True, metavar="WEIGHTS", help="the network to learn from"
+    )
+    for add in (train.add_argument, distill.add_argument):
+        add("recipe", type=Path, metavar="RECIPE", help="a shipped one's name, or a file")
+        add("--resume", action="store_true", help="go on with the run that the folder holds")
+        add("--edges", type=Path, metavar="FILE", help="weights of the network edges, for edgeconnect")
+        add("--judge", type=Path, metavar="CHECKPOINT", help="begin with this run's discriminator")
     study = verbs.add_parser("study", help="train and score one of the lab's tables", allow_abbrev=False)
     study.set_defaults(run=_study)
-    study.add_argument("name", choices=["networks", "gan", "attack"])
+    study.add_argument("name", choices=["networks", "gan", "attack", "ladder", "distill"])
+    study.add_argument("--teacher", type=Path, metavar="WEIGHTS", help="for the rows that are distilled")
     evaluate = verbs.add_parser("evaluate", help="score trained networks", allow_abbrev=False)
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help="safetensors files")
     evaluate.add_argument("--attack", type=float, default=0.0, metavar="SHARE", help="bite the masks")
     evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="also draw the first photos")
     evaluate.add_argument("--json", action="store_true", help="instead of a table")
-    for add in (train.add_argument, study.add_argument):
+    export = verbs.add_parser("export", help="write a network as ONNX, checked", allow_abbrev=False)
+    export.set_defaults(run=_export)
+    export.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    export.add_argument(
+        "--int8", action="store_true", help="convolutions of 8 bits, calibrated with --photos"
+    )
+    export.add_argument("--size", dest="size_px", type=int, default=128, metavar="PIXELS", help="default 128")
+    export.add_argument("--force", action="store_true", help="replace what exists")
+    _add_place(export.add_argument, "--photos", "photos to calibrate with, and to check with")
+    _add_place(export.add_argument, "--masks", "silhouettes to calibrate with, white = person")
+    for add in (train.add_argument, distill.add_argument, study.add_argument):
         add(
             "--run", dest="run_folder", type=Path, required=True, metavar="FOLDER", help="for what is trained"
         )
@@ -245,7 +270,7 @@ def _add_lab_verbs(verbs: Any) -> None:
         add("--size", dest="size_px", type=int, default=128, metavar="PIXELS", help="default 128")
         add("--count", type=int, default=0, metavar="N", help="only the first N photos")
         add("--band", dest="band_px", type=int, default=0, metavar="PIXELS", help="repaint around the hole")
-    for add in (train.add_argument, study.add_argument, evaluate.add_argument):
+    for add in (train.add_argument, distill.add_argument, study.add_argument, evaluate.add_argument):
         _add_place(add, "--photos", "photos without people")
         _add_place(add, "--masks", "silhouettes of people, white = person")
         _add_place(add, "--persons", "cut-out people (RGBA), to paste into the photos")

@@ -9,6 +9,14 @@ from effect.errors import UserError
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "models"
 
 
+def ships(name: str, folder: Path = MODELS_FOLDER) -> bool:
+    """Does `weights.toml` list weights of this name? Where it cannot be read, `checked_weights` says why."""
+    try:
+        return name in tomllib.loads((folder / "weights.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+
+
 def checked_weights(file_name: str, folder: Path = MODELS_FOLDER) -> Path:
     """The path of a weight file listed in `weights.toml`, after its sha256 was found to be the listed one.
 

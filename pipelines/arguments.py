@@ -81,7 +81,8 @@ def add_person_options(verb: argparse.ArgumentParser) -> None:
 
 
 def add_inpainter_option(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--inpainter", choices=["gated", "telea"], help="default gated")
+    choices = ["gated", "small", "telea"]
+    verb.add_argument("--inpainter", choices=choices, help="default gated; small: of phone size")
     verb.add_argument("--weights", type=Path, metavar="FILE", help="of a network you trained, for gated")
 
 

@@ -1,7 +1,7 @@
 """The job `evaluate`: how well networks restore what a person hides, beside their untrained selves and their peers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from json import dumps
 from pathlib import Path
@@ -55,6 +55,9 @@ class Score:
     ssim_own: float  # of the picture as painted, known pixels included
     ms: float  # median, on this machine
     training: dict[str, str] = field(default_factory=dict)  # what the weights' file tells
+    spread: dict[str, float] = field(
+        default_factory=dict
+    )  # of a field, where a row is the mean of several runs
 
 
 def evaluate_files(
@@ -125,23 +128,37 @@ def square(rgb: np.ndarray, size_px: int) -> np.ndarray:
     """The largest square in the middle of a photo, uint8 (H, W, 3), scaled to uint8 (S, S, 3)."""
     side = min(rgb.shape[:2])
     top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
-    middle = rgb[top : top + side, left : left + side]
-    how = cv2.INTER_AREA if side > size_px else cv2.INTER_CUBIC
-    return cv2.resize(middle, (size_px, size_px), interpolation=how)
+    return resized(rgb[top : top + side, left : left + side], size_px)
 
 
-def painter_of(generator: Generator) -> Painter:
-    """`generator` as a painter: float32, one picture at a time; EdgeConnect gets the known edges."""
+def resized(pixels: np.ndarray, size_px: int) -> np.ndarray:
+    """A square picture or mask, (S, S) or (S, S, C), of another size."""
+    if pixels.shape[0] == size_px:
+        return pixels
+    how = cv2.INTER_AREA if pixels.shape[0] > size_px else cv2.INTER_CUBIC
+    return cv2.resize(pixels, (size_px, size_px), interpolation=how)
+
+
+def painter_of(generator: Generator, side_px: int = 0) -> Painter:
+    """`generator` as a painter: float32, one picture at a time; EdgeConnect gets the known edges.
+
+    side_px: it sees the case scaled to this, and what it paints is scaled back; 0 = as large as the case is.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     generator = generator.to(device).eval()
     wants_edges = metadata_of(generator)["network"] == "edgeconnect"
 
     def paint(case: Case) -> np.ndarray:
-        guidance = canny(case.picture, ~case.hole) if wants_edges else np.zeros_like(case.hole)
-        inputs = [as_tensor(case.picture), as_map(case.hole), as_map(guidance)]
+        size_px = case.picture.shape[0]
+        own_px = side_px or size_px
+        picture = resized(case.picture, own_px)
+        hole = resized(case.hole.astype(np.float32), own_px) > 0
+        guidance = canny(picture, ~hole) if wants_edges else np.zeros_like(hole)
+        inputs = [as_tensor(picture), as_map(hole), as_map(guidance)]
         with torch.inference_mode():
             painted = generator(*(part[None].to(device) for part in inputs))[-1][0].cpu()
-        return ((painted.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        whole = ((painted.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        return resized(whole, size_px)
 
     return paint
 
@@ -199,10 +216,12 @@ def evaluate(
     band_px: int = 0,
     sheet: Path | None = None,
     with_peers: bool = True,
+    sides_px: Mapping[Path, int] = {},
 ) -> list[Score]:
     """A row for each weights file, and with peers for its untrained network, mean colour, Telea and pypatchmatch.
 
-    sheet: where a PNG goes that shows the first cases: the input, each row's picture, the truth.
+    sheet: where a PNG goes that shows the first cases: the input, each row's picture, the truth. sides_px: sizes that
+    weights work at, where it is not the cases' own.
     Raises UserError for weights that cannot be read or do not paint, and for a size that does not fit them.
     """
     scores: list[Score] = []
@@ -215,7 +234,8 @@ def evaluate(
     untrained: dict[str, Generator] = {}
     for file in weights:
         generator = load_generator(file)
-        size_px, network = cases[0].truth.shape[0], metadata_of(generator)["network"]
+        network = metadata_of(generator)["network"]
+        size_px = sides_px.get(file, cases[0].truth.shape[0])
         if network == "edges":
             raise UserError(f"{file} draws edges, no pictures: evaluate the edgeconnect trained with it")
         if size_px % generator.stride:
@@ -224,7 +244,7 @@ def evaluate(
         with safe_open(file, "pt") as stored:
             told = dict(stored.metadata())
         name = file.parent.name if file.stem == "ema" else file.stem
-        row = score(name, painter_of(generator), cases, vgg, band_px)
+        row = score(name, painter_of(generator, size_px), cases, vgg, band_px)
         add(row, parameters=parameters, gmac=gmac, training=told)
         torch.manual_seed(0)
         untrained.setdefault(network, build(network, asdict(generator.config)))
@@ -268,7 +288,8 @@ def markdown(scores: Sequence[Score], more: Sequence[str] = ()) -> str:
     for row in scores:
         cells = [row.name]
         for name, digits in COLUMNS.values():
-            value = getattr(row, name)
-            cells.append("–" if value is None else f"{value:.{digits}f}")
+            value, spread = getattr(row, name), row.spread.get(name, 0.0)
+            cell = "–" if value is None else f"{value:.{digits}f}"
+            cells.append(f"{cell} ± {spread:.{digits}f}" if spread else cell)
         lines.append([*cells, *(row.training.get(key, "–") for key in more)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from effect.inpaint.nets.gated import GatedConfig, GatedConv, GatedGenerator, contextual_attention
+from effect.inpaint.nets.gated import GatedConfig, GatedGenerator, contextual_attention
+from effect.inpaint.nets.gated_conv import GatedConv, Kind
 
 SMALL = GatedConfig(channels=8)
 
@@ -161,7 +162,7 @@ def test_one_gate_is_shared_by_all_features_and_separable_gates_are_not():
     x = torch.randn(2, 6, 9, 7, generator=torch.Generator().manual_seed(4))
     for gate, maps in (("one", 1), ("separable", 5), ("full", 5)):
         torch.manual_seed(6)
-        layer = GatedConv(6, 10, gate=gate)
+        layer = GatedConv(6, 10, kind=Kind(gate=gate))
         with torch.inference_mode():
             opened = layer(x) / torch.nn.functional.elu(layer.conv(x)[:, :5])
         assert opened.shape == (2, 5, 9, 7) and opened.min() > 0 and opened.max() < 1
@@ -172,7 +173,7 @@ def test_one_gate_is_shared_by_all_features_and_separable_gates_are_not():
 @pytest.mark.parametrize("gate", ["full", "one", "separable"])
 def test_a_signal_neither_dies_nor_grows_through_untrained_layers(gate):
     torch.manual_seed(8)
-    layers = torch.nn.Sequential(*(GatedConv(24, 48, gate=gate) for _ in range(12)))
+    layers = torch.nn.Sequential(*(GatedConv(24, 48, kind=Kind(gate=gate)) for _ in range(12)))
     one, other = torch.randn(2, 1, 24, 32, 32)
     with torch.inference_mode():
         difference = (layers(one) - layers(other)).std().item()

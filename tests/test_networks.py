@@ -14,6 +14,13 @@ TINY: dict[str, tuple[str, dict[str, object]]] = {  # case: network and settings
     "gated": ("gated", {"channels": 8}),
     "gated, one gate": ("gated", {"channels": 8, "gate": "one"}),
     "gated, separable gates": ("gated", {"channels": 8, "gate": "separable"}),
+    "gated, grouped": ("gated", {"channels": 8, "conv": "grouped", "groups": 2}),
+    "gated, grouped, one gate": ("gated", {"channels": 8, "conv": "grouped", "groups": 2, "gate": "one"}),
+    "gated, separable": ("gated", {"channels": 8, "conv": "separable", "activation": "leaky"}),
+    "gated, separable, expanded": (
+        "gated",
+        {"channels": 8, "conv": "separable", "expansion": 2, "gate": "one"},
+    ),
     "gated, sketch": ("gated", {"channels": 8, "sketch": True, "softmax_scale": 5}),
     "partial": ("partial", {"channels": 4, "depth": 4}),
     "lbam": ("lbam", {"channels": 4, "depth": 4}),
@@ -133,6 +140,10 @@ def test_the_shipped_weights_load():
         ("gated", {"channels": 10}, "multiple of 4"),
         ("gated", {"sketch": 1}, "bool"),
         ("gated", {"gate": "half"}, "separable"),
+        ("gated", {"conv": "half"}, "grouped"),
+        ("gated", {"conv": "grouped", "groups": 5}, "groups must divide"),
+        ("gated", {"expansion": 0}, "at least 1"),
+        ("gated", {"activation": "relu"}, "leaky"),
     ],
 )
 def test_mistaken_settings_are_answered_in_one_line(name, settings, words):

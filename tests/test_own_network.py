@@ -1,4 +1,4 @@
-"""Restoring with a network of one's own, and along a sketch."""
+"""Restoring with a network of one's own, with the small one, and along a sketch."""
 
 from pathlib import Path
 
@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.torch import save_file
 
 from effect.errors import UserError
-from effect.inpaint import open_inpainter
+from effect.inpaint import gated, open_inpainter
 from effect.inpaint.gated import GatedInpainter
 from effect.inpaint.nets import build, metadata_of
 from effect.inpaint.window import Window
+from effect.weights import ships
 
 HEIGHT, WIDTH = 48, 40
 
@@ -69,6 +71,41 @@ def test_a_network_that_needs_edges_is_refused(tmp_path: Path):
     weights = weights_of(tmp_path, "edges", {"channels": 4, "blocks": 1})
     with pytest.raises(UserError, match="needs edges"):
         open_inpainter("gated", weights=weights)
+
+
+def test_until_small_weights_ship_the_option_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_cli
+):
+    monkeypatch.setattr(gated, "ships", lambda name: False)
+    Image.fromarray(photo()).save(tmp_path / "photo.png")
+    Image.fromarray(person().astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    words = ["restore", tmp_path / "photo.png", "-o", tmp_path / "plate.png", "--mask", tmp_path / "mask.png"]
+    ran = run_cli(*words, "--inpainter", "small")
+    assert ran.code == 2 and ran.err.count("\n") == 1 and "no small weights ship yet" in ran.err
+    assert not (tmp_path / "plate.png").exists()
+
+
+def test_the_small_inpainter_paints_with_the_weights_that_ship_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_cli
+):
+    weights = weights_of(tmp_path, "gated", {"channels": 8, "conv": "separable"})
+    asked: list[str] = []
+    monkeypatch.setattr(gated, "ships", lambda name: True)
+    monkeypatch.setattr(gated, "checked_weights", lambda name: asked.append(name) or weights)
+    Image.fromarray(photo()).save(tmp_path / "photo.png")
+    Image.fromarray(person().astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    words = ["restore", tmp_path / "photo.png", "-o", tmp_path / "plate.png", "--mask", tmp_path / "mask.png"]
+    ran = run_cli(*words, "--inpainter", "small")
+    assert ran.code == 0, ran.err
+    assert asked == ["small.safetensors"] and (tmp_path / "plate.png").exists()
+    inpainter = open_inpainter("small")
+    assert inpainter.name == "small"
+    np.testing.assert_array_equal(inpainter.restore(photo(), person())[~person()], photo()[~person()])
+
+
+def test_weights_ship_when_they_are_listed(tmp_path: Path):
+    (tmp_path / "weights.toml").write_text("[gated]\nsha256 = ''")
+    assert ships("gated", tmp_path) and not ships("small", tmp_path) and ships("gated")
 
 
 def test_thick_strokes_become_lines_of_one_pixel():

@@ -16,6 +16,7 @@ NAMES = [
     "gated-2-detail",
     "lbam",
     "partial",
+    "small",
 ]
 
 
@@ -35,7 +36,9 @@ def test_a_recipe_that_ships_fits_its_network(name: str):
     needs_edges = recipe.network in ("edges", "edgeconnect")
     assert (recipe.data.guidance == "known") == needs_edges
     assert (recipe.loss.edges > 0) == (recipe.network == "edges")
-    assert recipe.loss.perceptual == recipe.loss.style == 0  # no recipe needs a file that nobody has
+    assert (
+        recipe.loss.perceptual == recipe.loss.style == recipe.distill.perceptual == 0
+    )  # no recipe needs a file that nobody has
 
 
 def test_what_is_set_replaces_what_is_written():
@@ -70,6 +73,7 @@ WRONG = {
     "run.betas = [0.5]": "list of 2 numbers",
     "run.betas = ['a', 'b']": "run.betas must be a number",
     "loss.gan = 'hing'": "did you mean 'hinge'",
+    "distill.feature = 1": "did you mean 'features'",
     "data.guidance = 'sketches'": "did you mean 'sketch'",
     "data.size_px = 8": "size_px must be at least 16",
     "data = { person_share = 0, stroke_share = 0, box_share = 0 }": "above 0",

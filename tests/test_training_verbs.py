@@ -14,7 +14,8 @@ from effect.inpaint.nets import load_generator
 from pipelines.train import loop, study
 from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.recipe import Recipe
-from pipelines.train.study import STUDIES, recipe_of
+from pipelines.train.study import recipe_of
+from pipelines.train.study_rows import STUDIES
 
 SIZE = 64
 RECIPE = f"""

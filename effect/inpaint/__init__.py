@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from effect.errors import UserError
 
-INPAINTERS = ("gated", "telea")
+INPAINTERS = ("gated", "small", "telea")
 
 
 class Inpainter(Protocol):
@@ -34,7 +34,8 @@ class Inpainter(Protocol):
 def open_inpainter(
     name: str = "gated", notice: Callable[[str], None] = lambda text: None, weights: Path | None = None
 ) -> Inpainter:
-    """Load an inpainter, "gated" (the project's network, with the shipped weights or others) or "telea" (classical).
+    """Load an inpainter: "gated" (the project's network, with the shipped weights or others), "small" (the same, of
+    phone size) or "telea" (classical).
 
     When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
     that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
@@ -43,12 +44,12 @@ def open_inpainter(
 
     if name == "telea":
         return TeleaInpainter()
-    if name != "gated":
-        raise UserError(f"unknown inpainter '{name}': choose gated or telea")
+    if name not in INPAINTERS:
+        raise UserError(f"unknown inpainter '{name}': choose one of {', '.join(INPAINTERS)}")
     try:
         from effect.inpaint.gated import GatedInpainter
 
-        return GatedInpainter(notice, weights)
+        return GatedInpainter(notice, weights, name)
     except (ImportError, OSError, RuntimeError, MemoryError) as error:
         notice(f"the inpainting network cannot run ({error}): using telea instead")
         return TeleaInpainter()

@@ -10,9 +10,8 @@ from effect.errors import UserError
 from effect.inpaint.telea import TeleaInpainter
 from effect.inpaint.texture import synthesize
 from effect.inpaint.window import Window
-from effect.weights import checked_weights
+from effect.weights import checked_weights, ships
 
-WEIGHTS = "gated.safetensors"
 NEED_EDGES = ("edges", "edgeconnect")
 NETWORK_SIDE_PX = 96  # longer side of what the network sees: near the sizes and holes it was trained on
 
@@ -20,14 +19,15 @@ NETWORK_SIDE_PX = 96  # longer side of what the network sees: near the sizes and
 class GatedInpainter:
     """GatedGenerator with the shipped weights, or a generator of the user's own, on the CPU."""
 
-    name = "gated"
-
-    def __init__(self, notice: Callable[[str], None], weights: Path | None = None):
-        """Raises UserError for missing or damaged weights, ImportError when torch cannot be loaded."""
+    def __init__(self, notice: Callable[[str], None], weights: Path | None = None, name: str = "gated"):
+        """name: of the shipped weights, "gated" or "small". Raises UserError for missing or damaged weights,
+        ImportError when torch cannot be loaded."""
         from effect.inpaint.nets import load_generator, metadata_of
 
-        self._notice = notice
-        self._generator = load_generator(weights or checked_weights(WEIGHTS))
+        if not weights and not ships(name):
+            raise UserError(f"no {name} weights ship yet: leave out --inpainter {name}")
+        self.name, self._notice = name, notice
+        self._generator = load_generator(weights or checked_weights(f"{name}.safetensors"))
         network = metadata_of(self._generator)["network"]
         if network in NEED_EDGES:
             raise UserError(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from effect.errors import UserError
 from effect.inpaint.nets import Generator, load_generator, metadata_of
@@ -113,6 +113,15 @@ def warm_start(generator: Generator, path: Path) -> None:
         generator.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{path} holds another network than the recipe's ({first_line(error)})") from error
+
+
+def inherit_discriminator(discriminator: nn.Module, path: Path) -> None:
+    """Give the discriminator the weights that another run's checkpoint holds. Raises UserError for one of another
+    kind, and for a file that is no checkpoint."""
+    try:
+        discriminator.load_state_dict(read_checkpoint(path).get("discriminator", {}))
+    except RuntimeError as error:
+        raise UserError(f"{path} holds no discriminator of this kind ({first_line(error)})") from error
 
 
 def read_checkpoint(path: Path) -> dict:

@@ -1,4 +1,4 @@
-"""The jobs `train` and, for its rows, `study`: read what the user named, then train."""
+"""The jobs `train`, `distill` and, for its rows, `study`: read what the user named, then train."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,17 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """Files of other runs: weights to begin with, those of the network "edges" (for "edgeconnect"), those of a teacher,
+    and the checkpoint whose discriminator is taken over."""
+
+    start: Path | None = None
+    edges: Path | None = None
+    teacher: Path | None = None
+    judge: Path | None = None
+
+
+@dataclass(frozen=True)
 class Files:
     """Folders and tar files of pictures, and VGG16's weights (see `open_vgg`)."""
 
@@ -38,12 +49,16 @@ def train_files(
     steps: int | None = None,
     resume: bool = False,
     start: Path | None = None,
-    edge_weights: Path | None = None,
+    edges: Path | None = None,
+    teacher: Path | None = None,
+    judge: Path | None = None,
     **places: Any,
 ) -> None:
-    """The verb `train`, which prints what the run tells. places: the fields of `Files`; see `train_recipe`."""
+    """The verbs `train` and, with a teacher, `distill`, which print what the run tells. places: the fields of `Files`;
+    see `train_recipe`."""
     chosen = Recipe.read(recipe, with_steps(overrides, steps))
-    train_recipe(chosen, run_folder, Files(**places), print_now, resume, start, edge_weights)
+    begin = Beginning(start, edges, teacher, judge)
+    train_recipe(chosen, run_folder, Files(**places), print_now, resume, begin)
 
 
 def with_steps(overrides: Mapping[str, str], steps: int | None) -> dict[str, str]:
@@ -62,8 +77,7 @@ def train_recipe(
     files: Files,
     tell: Tell,
     resume: bool = False,
-    start: Path | None = None,
-    edges: Path | None = None,
+    begin: Beginning = Beginning(),
 ) -> None:
     """Train in `folder`, created if need be; `tell` gets what is worth knowing, line by line.
 
@@ -71,6 +85,12 @@ def train_recipe(
     """
     if not files.photos:
         raise UserError("name the photos to train on: --photos FOLDER|TAR ...")
+    if begin.teacher and not recipe.distill.is_on:
+        raise UserError(f"this recipe has nothing to learn from {begin.teacher}: add --set distill.output=1")
+    if begin.judge and not recipe.loss.of_judge:
+        raise UserError(
+            "this recipe needs no discriminator: add --set loss.adversarial=0.1, or leave out --judge"
+        )
     if (folder / CHECKPOINT).exists() and not resume:
         raise UserError(
             f"{folder} holds a run already: add --resume to go on with it, or name another folder"
@@ -81,9 +101,9 @@ def train_recipe(
             tell = lambda line: None
         masks, persons = read_pictures(files.masks), read_pictures(files.persons)
         data = possible(recipe.data, bool(masks), bool(persons), tell)
-        needs_vgg = recipe.loss.perceptual or recipe.loss.style
+        needs_vgg = recipe.loss.of_features or (begin.teacher and recipe.distill.perceptual)
         vgg = open_vgg(files.vgg) if needs_vgg else None
-        if recipe.network == "edgeconnect" and not edges and not resume:
+        if recipe.network == "edgeconnect" and not begin.edges and not resume:
             tell("note: without --edges FILE the edge generator stays untrained")
         scenes = Scenes(read_pictures(files.photos), masks, persons, data, recipe.run.seed)
         held_out = None
@@ -94,7 +114,18 @@ def train_recipe(
         folder.mkdir(parents=True, exist_ok=True)
         # Vanishing gradients are denormal numbers, which cost a CPU a hundred times more.
         torch.set_flush_denormal(True)
-        train(replace(recipe, data=data), folder, scenes, held_out, vgg, start, edges, tell)
+        train(
+            replace(recipe, data=data),
+            folder,
+            scenes,
+            held_out,
+            vgg,
+            tell=tell,
+            start=begin.start,
+            edges=begin.edges,
+            teacher_weights=begin.teacher,
+            judge_checkpoint=begin.judge,
+        )
     finally:
         torch.set_flush_denormal(False)
         if joined:

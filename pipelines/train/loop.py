@@ -16,13 +16,14 @@ from torch.utils.data import DataLoader
 from effect.errors import UserError
 from effect.inpaint.nets import build, load_generator
 from pipelines.train import losses
-from pipelines.train.checkpoint import Part, resume, save, warm_start
+from pipelines.train.checkpoint import Part, inherit_discriminator, resume, save, warm_start
 from pipelines.train.data import Example, FromIndex, Scenes
 from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.held_out import held_out_scores
 from pipelines.train.history import History
 from pipelines.train.recipe import LossConfig, Recipe
 from pipelines.train.samples import save_samples
+from pipelines.train.teacher import Teacher
 from pipelines.train.vgg import VGGFeatures
 
 
@@ -35,12 +36,15 @@ def train(
     start: Path | None = None,
     edges: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    teacher_weights: Path | None = None,
+    judge_checkpoint: Path | None = None,
 ) -> None:
     """Run until the recipe's steps or minutes are spent, from the folder's checkpoint if it has one.
 
-    vgg: for the perceptual and style losses; start: weights that a new run begins with; edges: weights of the network
-    "edges", for "edgeconnect". `tell` is called with a line every `log_steps` and at every checkpoint. Writes
-    checkpoint.pt, ema.safetensors (the averaged generator), samples.png, losses.csv and losses.png.
+    vgg: for losses on its features; start: weights that a new run begins with; edges: weights of the network "edges",
+    for "edgeconnect"; teacher_weights: of the network to learn from as recipe.distill says; judge_checkpoint: of the
+    run whose discriminator a new run begins with. `tell` is called with a line every `log_steps` and at every
+    checkpoint. Writes checkpoint.pt, ema.safetensors (the averaged generator), samples.png, losses.csv and losses.png.
     In a process group every process computes `batch` examples a step, and the first one writes and tells.
     """
     run, weights = recipe.run, recipe.loss
@@ -59,8 +63,13 @@ def train(
     discriminator = SNPatchGAN(inputs=3 if draws_edges else 4 + guided)
     for network in filter(None, (generator, discriminator, vgg)):
         network.to(device).to(memory_format=torch.channels_last)  # in place
+    if judge_checkpoint:
+        inherit_discriminator(discriminator, judge_checkpoint)
     average = copy.deepcopy(generator).requires_grad_(False).eval()
     learned = [parameter for parameter in generator.parameters() if parameter.requires_grad]
+    teacher = Teacher(teacher_weights, generator, recipe.distill, device) if teacher_weights else None
+    if teacher is not None:
+        learned += teacher.adapters.parameters()
     generator_optimizer = torch.optim.Adam(learned, run.learning_rate, run.betas)
     discriminator_optimizer = torch.optim.Adam(
         discriminator.parameters(), run.discriminator_learning_rate, run.betas
@@ -72,6 +81,10 @@ def train(
         generator_optimizer=generator_optimizer,
         discriminator_optimizer=discriminator_optimizer,
     )
+    if teacher is not None:
+        parts["adapters"] = teacher.adapters
+        if processes > 1 and recipe.distill.features:
+            raise UserError("distill.features learns in one process: leave out torchrun, or set it to 0")
     progress = resume(folder, parts)
     if progress.finished(run):
         return
@@ -106,10 +119,12 @@ def train(
             real, fake = batch.truth, batch.truth * (1 - batch.hole) + drawn[-1] * batch.hole
             condition = torch.cat([batch.hole, batch.guidance], dim=1) if guided else batch.hole
             terms = pixel_terms(weights, drawn, batch)
-            if vgg is not None:
+            if vgg is not None and weights.of_features:
                 with autocast():
                     terms |= feature_terms(weights, vgg, fake, real)
-        if weights.adversarial or weights.feature_matching:
+            if teacher is not None:
+                terms |= teacher.terms(drawn, batch, vgg, autocast)
+        if weights.of_judge:
             discriminator.requires_grad_(False)
             with autocast():
                 of_real, of_fake = features(discriminator, real, fake, condition)
@@ -118,7 +133,7 @@ def train(
                 terms["matching"] = weights.feature_matching * losses.feature_matching(of_fake, of_real)
         descend(learned, generator_optimizer, torch.stack([*terms.values()]).sum(), run.clip_norm)
 
-        if weights.adversarial or weights.feature_matching:
+        if weights.of_judge:
             discriminator.requires_grad_(True)
             with autocast():
                 of_real, of_fake = features(judge, real, fake.detach(), condition)

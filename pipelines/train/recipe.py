@@ -28,6 +28,39 @@ class LossConfig:
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
 
+    @property
+    def of_features(self) -> bool:
+        """Is VGG16 needed?"""
+        return self.perceptual + self.style > 0
+
+    @property
+    def of_judge(self) -> bool:
+        """Is a discriminator needed?"""
+        return self.adversarial + self.feature_matching > 0
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Weights of what `distill` adds to the losses, see `pipelines.train.transfer`; 0 switches one off. `train` leaves
+    them all out."""
+
+    output: float = 0.0  # the teacher's pictures, coarse and refined
+    features: float = 0.0  # its inner maps, through 1x1 adapters
+    attention: float = 0.0  # where these maps are strong
+    relation: float = 0.0  # how alike they are for the pictures of a batch
+    perceptual: float = 0.0  # VGG16 features of its completed picture
+    known: float = 1.0  # known pixels in the first four, relative to hole pixels; 0 = hole only
+    teacher_size_px: int = 0  # what the teacher sees is scaled to this; 0 = as the student sees it
+
+    @property
+    def of_maps(self) -> bool:
+        """Does the student imitate inner maps?"""
+        return self.features + self.attention + self.relation > 0
+
+    @property
+    def is_on(self) -> bool:
+        return self.of_maps or self.output + self.perceptual > 0
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -60,6 +93,7 @@ class Recipe:
     data: DataConfig
     loss: LossConfig
     run: RunConfig
+    distill: DistillConfig = DistillConfig()
 
     @classmethod
     def read(cls, name_or_file: Path, overrides: Mapping[str, str] = {}) -> "Recipe":
@@ -75,7 +109,7 @@ class Recipe:
                 raise UserError(f"write a recipe's key like section.key, for example run.seed, not {key!r}")
             tables.setdefault(section, {})[name] = toml_value(text)
         for section in tables:
-            known_or_error(section, ("network", "data", "loss", "run"), "a recipe has no section")
+            known_or_error(section, ("network", "data", "loss", "distill", "run"), "a recipe has no section")
         network = dict(tables.get("network", {}))
         name = network.pop("name", "gated")
         if not isinstance(name, str):
@@ -86,6 +120,7 @@ class Recipe:
             DataConfig(**checked("data", tables.get("data", {}), DataConfig)),
             LossConfig(**checked("loss", tables.get("loss", {}), LossConfig)),
             RunConfig(**checked("run", tables.get("run", {}), RunConfig)),
+            DistillConfig(**checked("distill", tables.get("distill", {}), DistillConfig)),
         )
 
 

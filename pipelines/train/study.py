@@ -4,66 +4,29 @@ and prints one table.
 networks: the four networks, from scratch, with L1 alone. gan: four GAN losses with and without features of VGG16, from
 one warm start. attack: the gated network trained without and with the boundary attack, scored with clean masks and with
 bitten ones.
+ladder: ever smaller networks, plain and distilled, with times and sizes. distill: what of a teacher helps the smallest.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import torch
 
 from effect.errors import UserError
-from pipelines.evaluate import Score, evaluate, make_cases, markdown
+from pipelines.evaluate import COLUMNS, Score, evaluate, make_cases, markdown
+from pipelines.onnx_file import require_onnx
 from pipelines.train.checkpoint import WEIGHTS
 from pipelines.train.data import read_pictures
-from pipelines.train.job import Files, print_now, train_recipe, with_steps
+from pipelines.train.job import Beginning, Files, print_now, train_recipe, with_steps
 from pipelines.train.recipe import Recipe
+from pipelines.train.study_rows import STUDIES, TEACHER, Row
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
-EDGES_SHARE = 1 / 3  # of EdgeConnect's budget that its edge generator gets
-L1_ALONE = {"loss.adversarial": "0", "loss.feature_matching": "0"}  # networks are compared, not their losses
 ATTACK = 0.3  # share of the contour that is bitten when the attack is scored
-GAN_LOSSES = ("hinge", "log", "least_squares", "relativistic")
-GAN_WEIGHT = "0.5"  # the gradient of a trained GAN is then a good quarter of L1's: enough to see what it does
-FEATURES: dict[str, dict[str, str]] = {
-    "": {},
-    "+perceptual": {"loss.perceptual": "0.1"},
-    "+perceptual+style": {"loss.perceptual": "0.1", "loss.style": "0.1"},
-}
 TOLD = ("recipe", "step", "seconds", "processor_seconds", "seed", "device")  # columns about a row's training
-
-
-@dataclass(frozen=True)
-class Row:
-    """One network to train: the folder's name, the recipe, what differs from it, and the row whose edges it takes."""
-
-    name: str
-    recipe: str
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    budget_share: float = 1.0
-    edges: str = ""
-    scored: bool = True
-
-
-STUDIES: dict[str, list[Row]] = {
-    "networks": [
-        Row("gated", "gated", L1_ALONE),
-        Row("partial", "partial", L1_ALONE),
-        Row("lbam", "lbam", L1_ALONE),
-        Row("edges", "edgeconnect-edges", L1_ALONE, EDGES_SHARE, scored=False),
-        Row("edgeconnect", "edgeconnect", L1_ALONE, 1 - EDGES_SHARE, edges="edges"),
-    ],
-    "gan": [
-        Row(gan + more, "gated", {"loss.gan": gan, "loss.adversarial": GAN_WEIGHT, **features})
-        for gan in GAN_LOSSES
-        for more, features in FEATURES.items()
-    ],
-    "attack": [
-        Row("plain", "gated", {"data.attack_share": "0.0"}),
-        Row("hardened", "gated", {"data.attack_share": "0.5"}),
-    ],
-}
 
 
 @dataclass(frozen=True)
@@ -81,6 +44,7 @@ def study(
     overrides: Mapping[str, str] = {},
     steps: int | None = None,
     start: Path | None = None,
+    teacher: Path | None = None,
     size_px: int = 128,
     count: int = 0,
     band_px: int = 0,
@@ -90,7 +54,8 @@ def study(
     folder, pictures beside it.
 
     overrides: "section.key" -> value, for every row's recipe; scored are the middle squares, `size_px` wide, of the
-    first `count` held-out photos (0 = all); places: the fields of `Files`. Raises UserError without a budget (`steps`,
+    first `count` held-out photos (0 = all); teacher: for the rows that are distilled, in the ladder by default one of
+    its own; it is scored, too; places: the fields of `Files`. Raises UserError without a budget (`steps`,
     or run.steps, run.minutes, run.processor_minutes), and for files that are missing.
     """
     folder, files, tell = run_folder, Files(**places), print_now
@@ -100,23 +65,72 @@ def study(
         raise UserError("name the photos to score on: --held-out FOLDER|TAR ...")
     if name == "gan" and not start:
         raise UserError("the rows of this study begin with the same weights: name them with --start FILE")
-    vgg = open_vgg(files.vgg) if files.vgg or name == "gan" else None
+    if name == "distill" and not teacher:
+        raise UserError("the rows of this study learn from the same network: name it with --teacher WEIGHTS")
+    if name == "ladder":
+        require_onnx()
+    vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "distill") else None
     told: dict[str, dict[str, str]] = {}
-    for row in STUDIES[name]:
-        recipe = recipe_of(row, overrides, steps)
-        tell(f"== {name}: {row.name}")
+    sides_px = {teacher: size_px} if teacher and name in ("ladder", "distill") else {}
+    for row, run, recipe in runs_of(name, overrides, steps):
+        tell(f"== {name}: {run}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
-        train_recipe(recipe, folder / row.name, files, tell, resume=True, start=start, edges=edges)
+        taught_by = (teacher or folder / TEACHER / WEIGHTS) if row.distilled else None
+        begin = Beginning(start, edges, taught_by)
+        train_recipe(recipe, folder / run, files, tell, resume=True, begin=begin)
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-        told[row.name] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}
-    scored = [row.name for row in STUDIES[name] if row.scored]
+        told[run] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}
+        if row.scored:
+            sides_px[folder / run / WEIGHTS] = recipe.data.size_px if name == "ladder" else size_px
     tables = []
-    for title, scores in tables_of(name, folder, scored, files, Scoring(size_px, count, band_px), vgg):
+    for title, scores in tables_of(name, folder, sides_px, files, Scoring(size_px, count, band_px), vgg):
         rows = [replace(row, training={**row.training, **told.get(row.name, {})}) for row in scores]
-        tables.append(f"{title}\n\n{markdown(rows, TOLD)}\n")
+        tables.append(f"{title}\n\n{markdown(over_seeds(rows, STUDIES[name]), TOLD)}\n")
+    if name == "ladder":
+        from pipelines.train.speed import speed_table
+
+        first = {file: side for file, side in sides_px.items() if file.parent.name in plain_rows(name)}
+        photos, masks = read_pictures(files.photos), read_pictures(files.masks)
+        title = "ladder: median ms for one picture, by cores, and the size of the files"
+        tables.append(f"{title}\n\n{speed_table(first, photos, masks, folder)}\n")
     text = "\n".join(tables)
     (folder / "table.md").write_text(text)
     return text
+
+
+def runs_of(name: str, overrides: Mapping[str, str], steps: int | None) -> Iterator[tuple[Row, str, Recipe]]:
+    """Every row, the name of its run, and its recipe: once for each of its seeds."""
+    for row in STUDIES[name]:
+        recipe = recipe_of(row, overrides, steps)
+        for number, run in enumerate(row.runs):
+            yield row, run, replace(recipe, run=replace(recipe.run, seed=recipe.run.seed + number))
+
+
+def plain_rows(name: str) -> set[str]:
+    """The first runs of the rows without a teacher: a teacher changes neither times nor sizes."""
+    return {row.runs[0] for row in STUDIES[name] if not row.distilled}
+
+
+def over_seeds(scores: list[Score], rows: list[Row]) -> list[Score]:
+    """The scores with one row in the place of several seeds: their mean, and their standard deviation as the spread."""
+    left = {score.name: score for score in scores}
+    for row in rows:
+        of_row = [left[run] for run in row.runs if run in left]
+        if row.seeds == 1 or not of_row:
+            continue
+        values = {key: [getattr(one, key) for one in of_row] for key, _ in COLUMNS.values()}
+        known = {key: numbers for key, numbers in values.items() if None not in numbers}
+        seeds = ", ".join(one.training.get("seed", "–") for one in of_row)
+        left[row.runs[0]] = replace(
+            of_row[0],
+            name=row.name,
+            training={**of_row[0].training, "seed": seeds},
+            spread={key: stdev(numbers) for key, numbers in known.items() if len(numbers) > 1},
+            **{key: mean(numbers) for key, numbers in known.items()},
+        )
+        for run in row.runs[1:]:
+            left.pop(run, None)
+    return list(left.values())
 
 
 def recipe_of(row: Row, overrides: Mapping[str, str], steps: int | None) -> Recipe:
@@ -135,19 +149,24 @@ def recipe_of(row: Row, overrides: Mapping[str, str], steps: int | None) -> Reci
 
 
 def tables_of(
-    name: str, folder: Path, rows: list[str], files: Files, scoring: Scoring, vgg: VGGFeatures | None
+    name: str,
+    folder: Path,
+    sides_px: Mapping[Path, int],
+    files: Files,
+    scoring: Scoring,
+    vgg: VGGFeatures | None,
 ) -> Iterator[tuple[str, list[Score]]]:
-    """Each table's title and rows: one table, or one for each attack."""
+    """Each table's title and rows: one table, or one for each attack. sides_px: weights -> size that they work at."""
     photos, masks = read_pictures(files.held_out), read_pictures(files.masks)
     photos = photos[: scoring.count or None]
     # Both tables of the attack need the same people in the same places; the others need holes alone.
     persons = read_pictures(files.persons) if name == "attack" else []
     if name == "attack" and not persons:
         raise UserError("name the people to paste: --persons FOLDER|TAR ...")
-    weights = [folder / row / WEIGHTS for row in rows]
     for attack in (0.0, ATTACK) if name == "attack" else (0.0,):
         cases = make_cases(photos, masks, persons, scoring.size_px, attack)
         holes = f"{attack:.0%} of the contour bitten" if attack else "clean masks"
         title = f"{name}: {len(cases)} photos, {scoring.size_px} px, {holes}, band of {scoring.band_px} px"
         sheet = folder / (f"{name}-attacked.png" if attack else f"{name}.png")
-        yield title, evaluate(weights, cases, vgg, scoring.band_px, sheet, with_peers=name != "gan")
+        peers = name not in ("gan", "ladder", "distill")
+        yield title, evaluate(list(sides_px), cases, vgg, scoring.band_px, sheet, peers, sides_px)

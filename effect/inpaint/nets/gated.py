@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from effect.errors import UserError
+from effect.inpaint.nets.gated_conv import ACTIVATIONS, CONVS, GATES, GatedConv, Kind
 from effect.inpaint.nets.generator import Generator
 
 DILATIONS = (2, 4, 8, 16)
-GATES = ("full", "one", "separable")
-FEATURE_GAIN = 2.3  # at which ELU x sigmoid keeps a signal's mean square, about
-Conv = Callable[..., nn.Module]  # GatedConv with its kind of gate chosen
+Conv = Callable[..., nn.Module]  # GatedConv with its kind chosen
 
 
 @dataclass(frozen=True)
@@ -29,58 +28,36 @@ class GatedConfig:
     of Yi et al., "Contextual Residual Aggregation for Ultra High-Resolution Image Inpainting", CVPR 2020, section 3.2:
     "one", a single map that gates all features, and "separable", depthwise and then pointwise convolution.
     sketch: take guidance, sparse strokes inside the hole (ICCV 2019, section 3.4); without it guidance is ignored.
+    conv: "full" (the paper); "grouped", in `groups` groups that are dealt out anew after every layer; "separable",
+    as in MobileNetV2, `expansion` times as wide within. Their first layers are whole, and then 3 x 3 instead of 5 x 5.
+    activation: of the features, "elu" (the paper) or "leaky", which runtimes fuse with the convolution before it.
     """
 
     channels: int = 48
     softmax_scale: float = 10.0  # sharpness of the attention (CVPR 2018, section 4.1)
     gate: str = "full"
     sketch: bool = False
+    conv: str = "full"
+    groups: int = 4
+    expansion: int = 1
+    activation: str = "elu"
 
     def __post_init__(self) -> None:
         if self.channels < 4 or self.channels % 4:
             raise UserError(f"channels must be a multiple of 4, not {self.channels}")
-        if self.gate not in GATES:
-            raise UserError(f"gate must be one of {', '.join(GATES)}, not '{self.gate}'")
+        for name, known in (("gate", GATES), ("conv", CONVS), ("activation", tuple(ACTIVATIONS))):
+            if (value := getattr(self, name)) not in known:
+                raise UserError(f"{name} must be one of {', '.join(known)}, not '{value}'")
+        if self.conv == "grouped" and (self.groups < 1 or self.channels // 4 % self.groups):
+            raise UserError(
+                f"groups must divide a quarter of the channels, {self.channels // 4}, not {self.groups}"
+            )
+        if self.expansion < 1:
+            raise UserError(f"expansion must be at least 1, not {self.expansion}")
 
-
-class GatedConv(nn.Module):
-    """ELU(features) x sigmoid(gates), by default both from one convolution (ICCV 2019, section 3.1).
-
-    `channels` counts features and full gates together: whatever the kind of gate, the output has channels / 2.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        channels: int,
-        kernel: int = 3,
-        stride: int = 1,
-        dilation: int = 1,
-        gate: str = "full",
-    ):
-        super().__init__()
-        self.features = channels // 2
-        outputs = self.features + {"full": self.features, "one": 1, "separable": 0}[gate]
-        place = (kernel, stride, dilation * (kernel - 1) // 2, dilation)
-        self.conv = nn.Conv2d(inputs, outputs, *place)
-        self.gate = None
-        if gate == "separable":
-            depthwise = nn.Conv2d(inputs, inputs, *place, groups=inputs)
-            self.gate = nn.Sequential(depthwise, nn.Conv2d(inputs, self.features, 1))
-        # torch's own start leaves 28 % of a signal in every gated layer: after the sixteen of a network only
-        # biases are left, and hundreds of steps pass before the picture counts.
-        deviation = (inputs * kernel**2) ** -0.5
-        nn.init.normal_(self.conv.weight[: self.features], std=FEATURE_GAIN * deviation)
-        nn.init.normal_(self.conv.weight[self.features :], std=deviation)
-        nn.init.zeros_(self.conv.get_parameter("bias"))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.gate is not None:
-            return F.elu(self.conv(x)) * torch.sigmoid(self.gate(x))
-        both = self.conv(x).split([self.features, self.conv.out_channels - self.features], dim=1)
-        # Strided halves cost the CPU six times as much in ELU and sigmoid as the copy does.
-        features, gates = (half.contiguous(memory_format=torch.channels_last) for half in both)
-        return F.elu(features) * torch.sigmoid(gates)
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.conv, self.groups, self.expansion, self.gate, self.activation)
 
 
 class Upsample(nn.Module):
@@ -88,11 +65,11 @@ class Upsample(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def encoder(conv: Conv, inputs: int, widths: tuple[int, int, int, int, int]) -> list[nn.Module]:
-    """Five gated convolutions to a quarter of the resolution; the last has widths[4] / 2 channels."""
+def encoder(conv: Conv, inputs: int, kernel: int, widths: tuple[int, int, int, int, int]) -> list[nn.Module]:
+    """Six gated convolutions to a quarter of the resolution; the last has widths[4] / 2 channels."""
     a, b, c, d, e = widths
     return [
-        conv(inputs, a, kernel=5),
+        conv(inputs, a, kernel),
         conv(a // 2, b, stride=2),
         conv(b // 2, c),
         conv(c // 2, d, stride=2),
@@ -141,8 +118,17 @@ def contextual_attention(features: Tensor, hole: Tensor, softmax_scale: float) -
     weights = torch.softmax(softmax_scale * scores, dim=1) * known[:, :, None]
 
     patches = F.unfold(features, 4, stride=2, padding=1)  # (B, C*16, L)
-    pasted = patches @ weights.to(patches.dtype)
-    return F.fold(pasted, (height, width), 4, stride=2, padding=1) / 4
+    return paste(patches @ weights.to(patches.dtype), rows, columns) / 4
+
+
+def paste(patches: Tensor, rows: int, columns: int) -> Tensor:
+    """Add up 4x4 patches, (B, C*16, rows * columns), that lie two places apart and reach one beyond the border:
+    F.fold, which no exporter knows for pictures of any size. Returns (B, C, 2 rows, 2 columns)."""
+    # Rows 0 and 1 of a patch lie in one cell of 2x2 places, rows 2 and 3 in the next one; likewise its columns.
+    parts = patches.view(len(patches), -1, 2, 2, 2, 2, rows, columns)
+    corners = [(down, right) for down in (0, 1) for right in (0, 1)]
+    cells = [F.pad(parts[:, :, d, :, r], (r, 1 - r, d, 1 - d)) for d, r in corners]
+    return F.pixel_shuffle(torch.stack(cells).sum(dim=0).flatten(1, 3), 2)[:, :, 1:-1, 1:-1]
 
 
 def propagate(scores: Tensor, rows: int, columns: int) -> Tensor:
@@ -160,31 +146,30 @@ def propagate(scores: Tensor, rows: int, columns: int) -> Tensor:
 
 def diagonal_sum(scores: Tensor) -> Tensor:
     """Each score plus its two neighbours on the diagonal: a 3x3 identity kernel."""
-    total = scores.clone()
-    total[:, 1:, 1:] += scores[:, :-1, :-1]
-    total[:, :-1, :-1] += scores[:, 1:, 1:]
-    return total
+    before, behind = F.pad(scores[:, :-1, :-1], (1, 0, 1, 0)), F.pad(scores[:, 1:, 1:], (0, 1, 0, 1))
+    return scores + before + behind
 
 
 class GatedGenerator(Generator):
     """Coarse and refinement networks of ICCV 2019, figure 3; 4.05 M parameters at 48 channels."""
 
     stride = 8  # two halvings, then attention at half the feature size
+    landmarks = ("coarse.9", "coarse.14", "dilated_branch", "attention_decoder", "refine_decoder.4")
 
     def __init__(self, config: GatedConfig = GatedConfig()):
         super().__init__()
         self.config = config
         c, inputs = config.channels, 5 if config.sketch else 4
-        conv = partial(GatedConv, gate=config.gate)
+        conv, kernel = partial(GatedConv, kind=config.kind), 3 if config.conv == "separable" else 5
         self.coarse = nn.Sequential(
-            *encoder(conv, inputs, (c, 2 * c, 2 * c, 4 * c, 4 * c)),
+            *encoder(conv, inputs, kernel, (c, 2 * c, 2 * c, 4 * c, 4 * c)),
             *dilated(conv, 4 * c),
             *decoder(conv, 2 * c, c),
         )
         self.dilated_branch = nn.Sequential(
-            *encoder(conv, inputs, (c, c, 2 * c, 2 * c, 4 * c)), *dilated(conv, 4 * c)
+            *encoder(conv, inputs, kernel, (c, c, 2 * c, 2 * c, 4 * c)), *dilated(conv, 4 * c)
         )
-        self.attention_encoder = nn.Sequential(*encoder(conv, inputs, (c, c, 2 * c, 4 * c, 4 * c)))
+        self.attention_encoder = nn.Sequential(*encoder(conv, inputs, kernel, (c, c, 2 * c, 4 * c, 4 * c)))
         self.attention_decoder = nn.Sequential(conv(2 * c, 4 * c), conv(2 * c, 4 * c))
         self.refine_decoder = nn.Sequential(*decoder(conv, 4 * c, c))
 

@@ -11,11 +11,14 @@ class Generator(nn.Module):
     config: the frozen dataclass it was built from; its fields are all int, float, bool, str or tuples of those.
     stride: height and width in pixels must be multiples of it.
     Buffers (running means, singular vectors) are part of the result: an average of weights must take them over.
+    landmarks: inner layers, by their modules' names, that a network shares with its lighter kinds and that a student
+    can imitate; none where there is nothing to compare.
     Weights that a network keeps frozen have requires_grad off.
     """
 
     config: Any
     stride: int
+    landmarks: tuple[str, ...] = ()
 
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, ...]:
         """rgb: (B, 3, H, W) in -1..1; hole: (B, 1, H, W), 1 = missing; guidance: (B, 1, H, W), 0 or 1.

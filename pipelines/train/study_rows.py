@@ -1,0 +1,86 @@
+"""The rows of the lab's comparisons: what each of them trains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+EDGES_SHARE = 1 / 3  # of EdgeConnect's budget that its edge generator gets
+L1_ALONE = {
+    "loss.adversarial": "0",
+    "loss.feature_matching": "0",
+}  # networks and data are compared, not losses
+GAN_LOSSES = ("hinge", "log", "least_squares", "relativistic")
+GAN_WEIGHT = "0.5"  # the gradient of a trained GAN is then a good quarter of L1's: enough to see what it does
+FEATURES: dict[str, dict[str, str]] = {
+    "": {},
+    "+perceptual": {"loss.perceptual": "0.1"},
+    "+perceptual+style": {"loss.perceptual": "0.1", "loss.style": "0.1"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, whether
+    it learns from the study's teacher, and how often it is trained, each time with another seed."""
+
+    name: str
+    recipe: str
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    budget_share: float = 1.0
+    edges: str = ""
+    scored: bool = True
+    distilled: bool = False
+    seeds: int = 1
+
+    @property
+    def runs(self) -> list[str]:
+        """The folders' names: one for each seed."""
+        return [self.name] if self.seeds == 1 else [f"{self.name}-{seed + 1}" for seed in range(self.seeds)]
+
+
+# The ladder begins with the paper's network and goes down; nothing but the network differs from the recipe "small".
+FULL = {"network.conv": "full", "network.channels": "48", "run.learning_rate": "4e-4"}
+LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how many seeds
+    "full-256": ({**FULL, "data.size_px": "256"}, 1),
+    "full-128": (FULL, 1),
+    "grouped": ({"network.conv": "grouped", "network.channels": "48"}, 1),
+    "separable-48": ({"network.channels": "48"}, 3),
+    "separable-24": ({}, 3),
+}
+TEACHER = "full-128"
+DISTILLED = ("grouped", "separable-48", "separable-24")
+TRANSFERS: dict[str, dict[str, str]] = {  # the weights are those of the recipe "small"
+    "output": {"distill.features": "0", "distill.attention": "0", "distill.relation": "0"},
+    "+feature": {"distill.relation": "0"},
+    "+relation": {},
+    "+perceptual": {"distill.perceptual": "0.05"},
+}
+
+STUDIES: dict[str, list[Row]] = {
+    "networks": [
+        Row("gated", "gated", L1_ALONE),
+        Row("partial", "partial", L1_ALONE),
+        Row("lbam", "lbam", L1_ALONE),
+        Row("edges", "edgeconnect-edges", L1_ALONE, EDGES_SHARE, scored=False),
+        Row("edgeconnect", "edgeconnect", L1_ALONE, 1 - EDGES_SHARE, edges="edges"),
+    ],
+    "gan": [
+        Row(gan + more, "gated", {"loss.gan": gan, "loss.adversarial": GAN_WEIGHT, **features})
+        for gan in GAN_LOSSES
+        for more, features in FEATURES.items()
+    ],
+    "attack": [
+        Row("plain", "gated", {**L1_ALONE, "data.attack_share": "0.0"}),
+        Row("hardened", "gated", {**L1_ALONE, "data.attack_share": "0.5"}),
+    ],
+    "ladder": [
+        *(Row(name, "small", overrides, seeds=seeds) for name, (overrides, seeds) in LADDER.items()),
+        *(
+            Row(f"{name}-distilled", "small", LADDER[name][0], distilled=True, seeds=LADDER[name][1])
+            for name in DISTILLED
+        ),
+    ],
+    "distill": [
+        Row("plain", "small"),
+        *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
+    ],
+}

@@ -1,0 +1,167 @@
+"""Export: an ONNX file that computes what torch does, at any size, without the project; 8 bits; what is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from effect.errors import UserError
+from effect.inpaint.nets import build, load_generator, metadata_of
+from pipelines import export as exporting
+from pipelines import onnx_file
+
+pytest.importorskip("onnxruntime")
+SIZE = 64
+
+
+def saved(folder: Path, name: str = "gated", **settings: object) -> Path:
+    torch.manual_seed(2)
+    generator = build(name, settings)
+    path = folder / f"{name}.safetensors"
+    save_file(generator.state_dict(), path, metadata_of(generator))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """small.onnx and small8.onnx with the weights they come from, two photos and a silhouette."""
+    folder = tmp_path_factory.mktemp("export")
+    weights = saved(folder, channels=8, conv="separable")
+    rng = np.random.default_rng(1)
+    for place in ("photos", "masks"):
+        (folder / place).mkdir()
+    for number in range(2):
+        coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8))
+        coarse.resize((96, 72), Image.Resampling.BICUBIC).save(folder / "photos" / f"{number}.png")
+    shape = np.zeros((90, 40), np.uint8)
+    shape[5:85, 8:32] = 255
+    Image.fromarray(shape).save(folder / "masks" / "person.png")
+    pictures = {"photos": [folder / "photos"], "masks": [folder / "masks"], "size_px": SIZE}
+    exporting.export_files(weights, folder / "small.onnx", **pictures)
+    exporting.export_files(weights, folder / "small8.onnx", int8=True, **pictures)
+    return folder
+
+
+@pytest.mark.parametrize("height, width", [(128, 128), (96, 160), (64, 72)])
+def test_the_file_computes_what_torch_does_at_every_size(folder: Path, height: int, width: int):
+    inputs = exporting.noise_of(height, width, 8)
+    assert inputs["rgb"].shape[2:] == (height, width)
+    with torch.inference_mode():
+        generator = load_generator(folder / "gated.safetensors")
+        wanted = generator(*(torch.from_numpy(inputs[name]) for name in ("rgb", "hole")))[-1].numpy()
+    painted = onnx_file.run(onnx_file.open_session(folder / "small.onnx"), inputs)
+    np.testing.assert_allclose(painted, wanted, atol=1e-3)
+    assert wanted.std() > 0.01
+
+
+def test_eight_bits_are_smaller_and_nearly_the_same(folder: Path):
+    inputs = exporting.noise_of(SIZE, SIZE, 8)
+    both = [onnx_file.run(onnx_file.open_session(folder / f"small{bits}.onnx"), inputs) for bits in ("", "8")]
+    assert 0 < np.abs(both[0] - both[1]).mean() < 0.1
+    import onnx
+
+    kinds = [
+        {w.data_type for w in onnx.load(folder / f"small{bits}.onnx").graph.initializer} for bits in ("", "8")
+    ]
+    assert onnx.TensorProto.INT8 not in kinds[0] and onnx.TensorProto.INT8 in kinds[1]
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"gated.safetensors", "small.onnx", "small8.onnx", "photos", "masks"}
+
+
+ALONE = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in ALLOWED:
+            raise ImportError(name + " is not there")
+ALLOWED = {"onnxruntime", "numpy", "PIL"} | set(sys.stdlib_module_names) | NEEDED_BY_ONNXRUNTIME
+sys.meta_path.insert(0, Blocked())
+for name in ("torch", "cv2", "onnx", "safetensors", "effect", "pipelines"):
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    raise SystemExit(name + " could be imported")
+import numpy as np, onnxruntime
+from PIL import Image
+photo = Image.open(sys.argv[2]).convert("RGB").resize((96, 64))
+rgb = np.asarray(photo, np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
+hole = np.zeros((1, 1, 64, 96), np.float32)
+hole[..., 20:50, 30:60] = 1
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+painted = session.run(None, {"rgb": rgb, "hole": hole})[0]
+restored = np.clip((rgb * (1 - hole) + painted * hole + 1) * 127.5, 0, 255).round().astype(np.uint8)
+Image.fromarray(restored[0].transpose(1, 2, 0)).save(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("name", ["small.onnx", "small8.onnx"])
+def test_the_file_runs_with_onnxruntime_numpy_and_pillow_alone(folder: Path, tmp_path: Path, name: str):
+    """In a process that can import nothing else but what onnxruntime itself requires, and not the project."""
+    script, photo, out = tmp_path / "alone.py", folder / "photos" / "0.png", tmp_path / "out.png"
+    needed = {"flatbuffers", "google", "packaging", "coloredlogs", "sympy", "mpmath"}
+    script.write_text(ALONE.replace("NEEDED_BY_ONNXRUNTIME", repr(needed)))
+    command = [sys.executable, str(script), str(folder / name), str(photo), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    restored, original = np.asarray(Image.open(out)), np.asarray(Image.open(photo).resize((96, 64)))
+    hole = np.zeros((64, 96), bool)
+    hole[20:50, 30:60] = True
+    np.testing.assert_array_equal(restored[~hole], original[~hole])
+    assert (restored[hole] != original[hole]).any()
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("gated", {"channels": 8, "conv": "grouped", "groups": 2, "gate": "one"}),
+        ("gated", {"channels": 8, "sketch": True, "gate": "separable"}),
+        ("partial", {"channels": 4, "depth": 4}),
+        ("lbam", {"channels": 4, "depth": 4}),
+    ],
+)
+def test_other_networks_can_be_exported_too(tmp_path: Path, name: str, settings: dict[str, object]):
+    torch.manual_seed(3)
+    generator = build(name, settings).eval()
+    assert exporting.export(generator, tmp_path / "x.onnx") <= exporting.TOLERANCE
+
+
+def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    right = onnx_file.run
+    monkeypatch.setattr(onnx_file, "run", lambda session, inputs: right(session, inputs) + np.float32(0.002))
+    with pytest.raises(UserError, match="nothing is written"):
+        exporting.export_files(saved(tmp_path, "partial", channels=4, depth=3), tmp_path / "x.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["partial.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        (["-o", "x.tflite"], "ends in .onnx"),
+        (["-o", "there.onnx"], "--force"),
+        (["-o", "x.onnx", "--int8"], "--photos"),
+        (["-o", "x.onnx", "--photos", "nowhere"], "nowhere"),
+        (["-o", "x.onnx", "--size", "100"], "multiple of 8"),
+        ([], "--output"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path, run_cli, monkeypatch, options, reason):
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path, channels=8)
+    (tmp_path / "there.onnx").touch()
+    ran = run_cli("export", "gated.safetensors", *options)
+    assert ran.code == 2 and ran.err.count("\n") == 1 and reason in ran.err
+    assert {path.name for path in tmp_path.iterdir()} == {"gated.safetensors", "there.onnx"}
+
+
+def test_edges_and_missing_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UserError, match="needs edges"):
+        exporting.export_files(saved(tmp_path, "edges", channels=4, blocks=1), tmp_path / "x.onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match=r"requirements-export\.txt"):
+        exporting.export_files(tmp_path / "edges.safetensors", tmp_path / "x.onnx")

@@ -1,0 +1,90 @@
+"""The studies of small networks: their rows, means over seeds, and a tiny one from end to end."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scenes import save_training_pictures
+
+from effect.inpaint.nets import build
+from pipelines.evaluate import Score, cost, markdown
+from pipelines.train import speed
+from pipelines.train.study import over_seeds, recipe_of, runs_of
+from pipelines.train.study_rows import LADDER, STUDIES, TEACHER, Row
+
+SIZE = 64
+
+
+def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
+    rows = {row.name: row for row in STUDIES["ladder"]}
+    recipes = {name: recipe_of(row, {}, 1) for name, row in rows.items()}
+    networks = [(build(recipes[name].network, recipes[name].settings), recipes[name]) for name in LADDER]
+    gmac = [cost(network, recipe.data.size_px)[1] for network, recipe in networks]
+    assert (
+        gmac == sorted(gmac, reverse=True) and gmac[0] == pytest.approx(25.28, abs=0.01) and gmac[-1] <= 0.3
+    )
+    for name, row in rows.items():
+        if row.distilled:
+            plain = name.removesuffix("-distilled")
+            assert recipes[name] == recipes[plain] and row.seeds == rows[plain].seeds
+    assert not rows[TEACHER].distilled
+    assert [row.seeds for row in rows.values()].count(3) == 4
+    runs = [(run, recipe.run.seed) for _, run, recipe in runs_of("ladder", {}, 1)]
+    assert ("separable-24-distilled-3", 3) in runs and ("full-256", 1) in runs
+    assert len({run for run, _ in runs}) == len(runs) == 16
+
+
+def test_the_ablation_adds_one_transfer_at_a_time():
+    weights = [recipe_of(row, {}, 1).distill for row in STUDIES["distill"] if row.distilled]
+    on = [
+        [one.output > 0, one.features > 0 and one.attention > 0, one.relation > 0, one.perceptual > 0]
+        for one in weights
+    ]
+    assert on == [[True] * n + [False] * (4 - n) for n in range(1, 5)]
+
+
+def score(name: str, psnr: float, seed: str) -> Score:
+    numbers = dict(psnr=psnr, ssim=0.5, psnr_hole=psnr - 10, ssim_hole=0.25, ssim_own=0.5, ms=7.0)
+    return Score(name, 1.0, 0.3, perceptual_hole=None, training={"seed": seed}, **numbers)  # type: ignore[arg-type]
+
+
+def test_seeds_become_their_mean_and_their_spread():
+    rows = [Row("big", "small"), Row("little", "small", seeds=3)]
+    scores = [score("big", 30, "1"), *(score(f"little-{k}", 20 + k, str(k)) for k in (1, 2, 3))]
+    big, little = over_seeds(scores, rows)
+    assert big == scores[0] and little.name == "little" and little.training["seed"] == "1, 2, 3"
+    assert little.psnr == 22 and little.spread["psnr"] == 1 and little.spread["ssim"] == 0
+    line = markdown([little]).splitlines()[-1]
+    assert "22.00 ± 1.00" in line and "0.5000 |" in line and "–" in line
+
+
+def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(speed, "ROUNDS", 2)
+    save_training_pictures(tmp_path, SIZE)
+    names = ("full-128", "separable-24", "separable-24-distilled")
+    rows = [replace(row, seeds=1 + (row.seeds > 1)) for row in STUDIES["ladder"] if row.name in names]
+    monkeypatch.setitem(STUDIES, "ladder", rows)
+    words: list[object] = ["study", "ladder", "--run", tmp_path / "run", "--steps", 1, "--size", 2 * SIZE]
+    for name in ("photos", "masks", "persons"):
+        words += [f"--{name}", tmp_path / name]
+    for setting in (f"data.size_px={SIZE}", "network.channels=8", "data.batch=2", "data.workers=0"):
+        words += ["--set", setting]
+    words += ["--held-out", tmp_path / "photos", "--set", "run.held_out_count=1"]
+    ran = run_cli(*words)
+    assert ran.code == 0, ran.err
+    quality, times = (tmp_path / "run" / "table.md").read_text().split("ladder: median")
+    assert [line.split(" | ")[0] for line in quality.splitlines() if "| small |" in line] == [
+        f"| {name}" for name in names
+    ]
+    assert "1, 2" in quality and "±" in quality
+    line = next(line for line in times.splitlines() if line.startswith("| separable-24-1 | 64 |"))
+    numbers = [float(cell) for cell in line.strip("| ").split(" | ")[1:]]
+    assert len(numbers) == 12 and all(number > 0 for number in numbers[1:])
+    assert (tmp_path / "run" / "separable-24-1-int8.onnx").exists()
+
+
+def test_the_ablation_needs_a_teacher(tmp_path: Path, run_cli):
+    save_training_pictures(tmp_path, SIZE)
+    words = ["study", "distill", "--run", tmp_path / "run", "--steps", 1, "--photos", tmp_path / "photos"]
+    ran = run_cli(*words, "--held-out", tmp_path / "photos")
+    assert ran.code == 2 and "--teacher" in ran.err and ran.err.count("\n") == 1
