@@ -6,7 +6,7 @@ from silhouettes import Given, grey, person_shape
 
 from effect.errors import UserError
 from effect.segment import matte_of
-from effect.segment.people import cleaned, picked
+from effect.segment.people import cleaned, parted, picked
 from pipelines.bench_segment import missed_share, overlap
 
 # cleaning
@@ -76,6 +76,15 @@ def test_people_who_touch_are_parted_between_their_heads():
     result = picked(photo, probability, [(110, 70)]) > 0.5
     assert overlap(result, left) > 0.9
     assert missed_share(result, right & ~left) > 0.9
+
+
+def test_people_who_hug_are_parted_though_their_heads_hardly_stand_out():
+    left, right = person_shape(centre=120), person_shape(centre=185)
+    together = left | right
+    together[53:, 120:186] = True  # hair that fills the gap, but for the tops of the heads
+    labels = parted(grey(together), together)
+    assert labels.max() == 2
+    assert labels[100, 110] != labels[100, 195]
 
 
 def test_a_raised_arm_is_no_second_person():

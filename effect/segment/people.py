@@ -19,7 +19,9 @@ DOUBTFUL_HOLE = 0.35  # a hole whose mean probability is above this was a doubt,
 LARGEST_DOUBT_SHARE = 0.15  # of the person: no larger gap is closed
 POINT_SLACK_SHARE = 0.01  # of the diagonal: how far beside a person a point may lie
 LOOSE_PART_SHARE = 0.3  # of a person: a smaller part just beside it belongs to it
-HEAD_RISE_SHARE = 0.06  # of a person's height: how far a head stands out of the outline to its sides
+HEAD_RISE_SHARE = 0.03  # of a person's height: how far a head stands out of the outline, at least
+HEAD_DEPTH_SHARE = 0.06  # of it: how deep below its top a head is measured
+NARROWEST_HEAD = 0.7  # of the widest: what is narrower is a raised hand
 
 
 def cleaned(probability: np.ndarray) -> np.ndarray:
@@ -160,17 +162,18 @@ def _heads(part: np.ndarray) -> list[int]:
         ):
             peaks.append(int(column))
     thickness = cv2.distanceTransform(np.pad(part, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    widths = [_width_below(thickness, outline, peak, rise) for peak in peaks]
+    depth = HEAD_DEPTH_SHARE * height
+    widths = [_width_below(thickness, outline, peak, depth) for peak in peaks]
     return sorted(
         peak
         for peak, wide in zip(peaks, widths, strict=True)
-        if wide >= 0.5 * max(widths) and wide >= 0.25 * rise
+        if wide >= NARROWEST_HEAD * max(widths) and wide >= 0.25 * depth
     )
 
 
-def _width_below(thickness: np.ndarray, outline: np.ndarray, column: int, rise: float) -> float:
+def _width_below(thickness: np.ndarray, outline: np.ndarray, column: int, depth: float) -> float:
     top = int(outline[column])
-    across = max(1, round(rise))
+    across = max(1, round(depth))
     return float(
         thickness[top : top + across + 1, max(0, column - across) : column + across + 1].max(initial=0.0)
     )
