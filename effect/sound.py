@@ -58,6 +58,7 @@ def flutter_sound(timeline: Timeline, seed: int) -> Sound:
 def file_sound(path: Path, frame_count: int, fps: Fraction) -> Sound:
     """The sound of any file that ffmpeg reads, cut or repeated to the clip's length and faded out.
 
+    moviepy 2.2.1 would do for most, but its reader runs past the end of files of a second or less.
     UserError where there is no such file or no sound in it.
     """
     if not path.is_file():
