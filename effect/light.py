@@ -16,10 +16,8 @@ STEP_PX = 4  # every fourth pixel tells enough of the light
 GRID = 64  # results are whole 64ths: far below what shows, above the last digit in which machines differ
 DIMMEST_WHITE = 0.6  # how far butterflies follow a photo that has no bright spot ...
 THICKEST_HAZE = 0.22  # ... or no dark one
-WARMTH_SHARE, MOST_WARMTH = (
-    0.6,
-    0.12,
-)  # of the bright spots' colour; a white wall and a red coat look alike here
+# Of the colour of the brightest spots, for a white wall and a white coat look alike here.
+WARMTH_SHARE, MOST_WARMTH = 0.6, 0.12
 MOST_GRAIN = 6.0
 FLAT_SHARE = 30  # per cent of the pixels, those with the least contrast, in which grain is measured
 

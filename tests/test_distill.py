@@ -1,20 +1,22 @@
 """Distillation: what a student is told, against numpy and closed forms, and the verb from end to end."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from scenes import save_training_pictures
+from untrained import save_untrained
 
-from effect.inpaint.nets import build, load_generator, metadata_of
+from effect.inpaint.nets import build, load_generator
 from pipelines.train import loop, transfer
 from pipelines.train.data import Example
 from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.recipe import DistillConfig
 from pipelines.train.teacher import Teacher
 
+saved = partial(save_untrained, seed=5)
 SIZE = 64
 
 
@@ -102,14 +104,6 @@ class TwoMaps(torch.nn.Module):
 
     def forward(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         return [rgb * 2, rgb[:, :1]]
-
-
-def saved(folder: Path, name: str = "gated", **settings: object) -> Path:
-    torch.manual_seed(5)
-    generator = build(name, settings)
-    path = folder / f"{name}.safetensors"
-    save_file(generator.state_dict(), path, metadata_of(generator))
-    return path
 
 
 def batch() -> Example:

@@ -2,29 +2,23 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from untrained import save_untrained
 
 from effect.errors import UserError
-from effect.inpaint.nets import build, load_generator, metadata_of
+from effect.inpaint.nets import build, load_generator
 from pipelines import export as exporting
 from pipelines import onnx_file
 
 pytest.importorskip("onnxruntime")
+saved = partial(save_untrained, seed=2)
 SIZE = 64
-
-
-def saved(folder: Path, name: str = "gated", **settings: object) -> Path:
-    torch.manual_seed(2)
-    generator = build(name, settings)
-    path = folder / f"{name}.safetensors"
-    save_file(generator.state_dict(), path, metadata_of(generator))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
+from untrained import save_untrained
 
 from effect.errors import UserError
 from effect.inpaint import gated, open_inpainter
 from effect.inpaint.gated import GatedInpainter
-from effect.inpaint.nets import build, metadata_of
 from effect.inpaint.window import Window
 from effect.weights import ships
 
@@ -29,14 +27,6 @@ def person() -> NDArray[np.bool_]:
     return hole
 
 
-def weights_of(folder: Path, name: str, settings: dict[str, object]) -> Path:
-    """The file of a small untrained network."""
-    torch.manual_seed(0)
-    generator = build(name, settings)
-    save_file(generator.state_dict(), path := folder / f"{name}.safetensors", metadata_of(generator))
-    return path
-
-
 def strokes() -> NDArray[np.bool_]:
     drawn = np.zeros((HEIGHT, WIDTH), bool)
     drawn[37:40] = True
@@ -44,7 +34,7 @@ def strokes() -> NDArray[np.bool_]:
 
 
 def test_a_sketch_changes_what_a_network_that_takes_sketches_paints(tmp_path: Path):
-    weights = weights_of(tmp_path, "gated", {"channels": 8, "sketch": True})
+    weights = save_untrained(tmp_path, "gated", channels=8, sketch=True)
     inpainter = open_inpainter("gated", weights=weights)
     hole = person()
     assert isinstance(inpainter, GatedInpainter)
@@ -61,14 +51,14 @@ def test_weights_without_a_sketch_refuse_one():
 
 
 def test_other_networks_of_the_lab_restore_too(tmp_path: Path):
-    weights = weights_of(tmp_path, "partial", {"channels": 4, "depth": 4})
+    weights = save_untrained(tmp_path, "partial", channels=4, depth=4)
     hole = person()
     plate = open_inpainter("gated", weights=weights).restore(photo(), hole)
     np.testing.assert_array_equal(plate[~hole], photo()[~hole])
 
 
 def test_a_network_that_needs_edges_is_refused(tmp_path: Path):
-    weights = weights_of(tmp_path, "edges", {"channels": 4, "blocks": 1})
+    weights = save_untrained(tmp_path, "edges", channels=4, blocks=1)
     with pytest.raises(UserError, match="needs edges"):
         open_inpainter("gated", weights=weights)
 
@@ -88,7 +78,7 @@ def test_until_small_weights_ship_the_option_says_so(
 def test_the_small_inpainter_paints_with_the_weights_that_ship_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_cli
 ):
-    weights = weights_of(tmp_path, "gated", {"channels": 8, "conv": "separable"})
+    weights = save_untrained(tmp_path, "gated", channels=8, conv="separable")
     asked: list[str] = []
     monkeypatch.setattr(gated, "ships", lambda name: True)
     monkeypatch.setattr(gated, "checked_weights", lambda name: asked.append(name) or weights)

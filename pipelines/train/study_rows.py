@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 EDGES_SHARE = 1 / 3  # of EdgeConnect's budget that its edge generator gets
-L1_ALONE = {
-    "loss.adversarial": "0",
-    "loss.feature_matching": "0",
-}  # networks and data are compared, not losses
+# Where networks or data are compared, and not their losses.
+L1_ALONE = {"loss.adversarial": "0", "loss.feature_matching": "0"}
 GAN_LOSSES = ("hinge", "log", "least_squares", "relativistic")
 GAN_WEIGHT = "0.5"  # the gradient of a trained GAN is then a good quarter of L1's: enough to see what it does
 FEATURES: dict[str, dict[str, str]] = {
