@@ -26,7 +26,8 @@ GRAIN_PX = 128  # side of the noise that is repeated over the frame
 BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
 PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
 
-Tile = NDArray[Any]  # (h,w,4) premultiplied RGBA, 0-255, float32
+Tile = NDArray[np.uint32]  # (h,w) premultiplied RGBA
+Spans = NDArray[np.int64]  # (h,2) columns [first, last) of each row
 Box = tuple[int, int, int, int]  # left, top, right, bottom in frame pixels
 
 
@@ -83,7 +84,7 @@ class Light:
 
 
 DAYLIGHT = Light()
-NO_CLOTH = np.zeros((1, 1, 3), np.uint8)
+NO_CLOTH = np.zeros((2, 2), np.uint32)
 
 
 def draw_butterfly(
@@ -91,13 +92,13 @@ def draw_butterfly(
     species: Species,
     pose: Pose,
     light: Light = DAYLIGHT,
-    cloth: NDArray[np.uint8] = NO_CLOTH,
+    cloth: NDArray[np.uint32] = NO_CLOTH,
 ) -> Box | None:
-    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w,3) RGB uint8: see `Patch`.
+    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w) from `cloth_of`: see `Patch`.
 
     Returns the box outside which nothing changed, or None when nothing was drawn.
     """
-    from effect.rasterize import blend  # not at the top: compiled code takes a while to load
+    from effect.pixels import blend  # not at the top: compiled code takes a while to load
 
     if pose.opacity * 255 < 0.5 or pose.size_px < 0.5:
         return None
@@ -107,9 +108,10 @@ def draw_butterfly(
     visible = (max(area[0], 0), max(area[1], 0), min(area[2], frame.shape[1]), min(area[3], frame.shape[0]))
     if visible[0] >= visible[2] or visible[1] >= visible[3]:
         return None
-    tile = _mean([_paint(parts, area, resolution, species, pose, light, cloth) for parts in beats])
-    grain = grain_of(light.grain)
-    blend(frame, area[0], area[1], _finish(tile, area, resolution, pose), float(pose.opacity), grain)
+    tile, painted = _paint(beats, area, resolution, species, pose, light, cloth)
+    if pose.blur_px > 0.25 or resolution != 1:
+        tile, painted = _finish(tile, area, resolution, pose)
+    blend(frame, area[0], area[1], tile, painted, float(pose.opacity), grain_of(light.grain))
     return visible
 
 
@@ -119,7 +121,7 @@ def wing_shape(
     """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
     parts = _posed(species, pose)
     left, top, right, bottom = area = _area([parts], 1, (*shape, 3), 1)
-    hides = _paint(parts, area, 1.0, species, pose, DAYLIGHT, NO_CLOTH)[..., 3] > 127
+    hides = _paint([parts], area, 1.0, species, pose, DAYLIGHT, NO_CLOTH)[0] >> 24 > 127
     rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
     inside = hides[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return (rows, columns), inside
@@ -172,28 +174,32 @@ def _area(beats: "list[PosedParts]", margin: float, frame_shape: tuple[int, ...]
 
 
 def _paint(
-    parts: "PosedParts",
+    beats: "list[PosedParts]",
     area: Box,
     resolution: float,
     species: Species,
     pose: Pose,
     light: Light,
-    cloth: NDArray[np.uint8],
-) -> Tile:
-    """The parts over one another, in a tile that covers the area."""
-    from effect.rasterize import paint
+    cloth: NDArray[np.uint32],
+) -> tuple[Tile, Spans]:
+    """The mean of what the beats look like, in a tile that covers the area and may be a little wider."""
+    from effect.rasterize import BLOCK, paint
 
     left, top, right, bottom = area
-    tile = np.zeros((round((bottom - top) * resolution), round((right - left) * resolution), 4), np.float32)
+    height, width = round((bottom - top) * resolution), ceil((right - left) * resolution / BLOCK) * BLOCK
+    tiles = np.zeros((len(beats), height, width), np.uint32)
+    painted = np.full((height, 2), (width, 0), np.int64)
     patch = pose.patch._replace(size_px=pose.patch.size_px / species.forewing_units)
     distance = sqrt(sum(along * along for along in light.direction))
     lighting = *(along / distance for along in light.direction), float(light.ambient), float(light.diffuse)
     px_per_unit = pose.size_px / species.forewing_units
-    colours = light.rgb, light.haze_rgb
-    paint(
-        tile, area[:2], resolution, parts, species.atlas, px_per_unit, cloth, tuple(patch), lighting, colours
-    )
-    return tile
+    look = species.atlas, px_per_unit, cloth, tuple(patch), lighting, (light.rgb, light.haze_rgb)
+    for tile, parts in zip(tiles, beats, strict=True):
+        paint(tile, painted, area[:2], resolution, parts, *look)
+    if len(tiles) > 1:
+        means = cv2.reduce(tiles.view(np.uint8).reshape(len(tiles), -1), 0, cv2.REDUCE_AVG)
+        return means.view(np.uint32).reshape(height, width), painted
+    return tiles[0], painted
 
 
 @cache
@@ -203,17 +209,22 @@ def grain_of(deviation: float) -> NDArray[np.float32]:
     return (np.rint(noise * deviation * 64) / 64).astype(np.float32)
 
 
-def _mean(tiles: list[Tile]) -> Tile:
-    if len(tiles) == 1:
-        return tiles[0]
-    return sum(tiles[1:], tiles[0]) / np.float32(len(tiles))
+def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """A picture (H,W,3) as the cloth that wings are cut from, uint32 (H,W) RGBA; 2 x 2 pixels or more."""
+    smallest = cv2.copyMakeBorder(
+        rgb, 0, max(2 - rgb.shape[0], 0), 0, max(2 - rgb.shape[1], 0), cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cv2.cvtColor(smallest, cv2.COLOR_RGB2RGBA)).view(np.uint32)[..., 0]
 
 
-def _finish(tile: Tile, area: Box, resolution: float, pose: Pose) -> Tile:
-    """The blurred tile in the size of the area in frame pixels."""
+def _finish(tile: Tile, area: Box, resolution: float, pose: Pose) -> tuple[Tile, Spans]:
+    """The blurred tile in the size of the area in frame pixels; anything in it may be painted."""
+    rgba: NDArray[Any] = tile.view(np.uint8).reshape(*tile.shape, 4).astype(np.float32)
     if pose.blur_px > 0.25:
-        tile = cv2.GaussianBlur(tile, (0, 0), pose.blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
+        rgba = cv2.GaussianBlur(rgba, (0, 0), pose.blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
     if resolution != 1:
-        size = (area[2] - area[0], area[3] - area[1])
-        tile = cv2.resize(tile, size, interpolation=cv2.INTER_AREA if resolution > 1 else cv2.INTER_LINEAR)
-    return tile
+        size = round(tile.shape[1] / resolution), area[3] - area[1]
+        rgba = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA if resolution > 1 else cv2.INTER_LINEAR)
+    levels = np.rint(rgba).astype(np.uint8)
+    painted = np.full((levels.shape[0], 2), (0, levels.shape[1]), np.int64)
+    return levels.view(np.uint32)[..., 0], painted

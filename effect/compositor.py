@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.butterflies import draw_butterfly
-from effect.dissolve import dissolved, remaining
+from effect.butterflies import cloth_of, draw_butterfly
+from effect.dissolve import dissolved
 from effect.scene import Scene
 from effect.species import load_species
 from effect.timeline import Timeline
@@ -16,6 +18,8 @@ SHADOW_DARKNESS = 0.2
 SHADOW_REACH = 1.3  # forewing lengths
 FAINTEST_SHADOW = 0.02
 NIGHT_RGB = np.array([0.14, 0.19, 0.32], np.float32)  # what a night leaves of the photo's red, green and blue
+# Not on every system may threads run numba's parallel loops at the same time.
+_ONE_AT_A_TIME = threading.Lock()
 HALO_REACH, HALO_BRIGHTNESS, HALO_STEP_PX = 2.6, 80, 4  # forewing lengths, levels in the middle, coarseness
 
 
@@ -27,15 +31,20 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     """
     if not 0 <= index < timeline.frame_count:
         raise IndexError(f"frame {index} of a clip with {timeline.frame_count}")
+    with _ONE_AT_A_TIME:
+        return _drawn(scene, timeline, index)
+
+
+def _drawn(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     seconds = timeline.dissolve_seconds(index)
     frame = dissolved(scene, timeline.dissolve, seconds)
     butterflies = timeline.swarm.visible(index)
     _cast_shadows(frame, scene, timeline, index, butterflies, seconds)
     names = timeline.swarm.species
     wings = {name: load_species(name) for name in set(names)}
-    cloth = scene.foreground
-    if timeline.dusk[index]:
-        frame, cloth = (_darkened(picture, float(timeline.dusk[index])) for picture in (frame, cloth))
+    cloth, dusk = scene.cloth, float(timeline.dusk[index])
+    if dusk:
+        frame, cloth = _darkened(frame, dusk), cloth_of(_darkened(scene.foreground, dusk))
     if timeline.light.halo:
         colours = np.array([wings[name].wing_rgb for name in names], np.float32)
         _cast_halos(frame, timeline, index, butterflies, colours)
@@ -54,6 +63,8 @@ def _cast_shadows(
     seconds: float,
 ) -> None:
     """Darken what is left of the person under butterflies that are just coming off, in place."""
+    from effect.fade import darken  # not at the top: compiled code takes a while to load
+
     swarm, dissolve = timeline.swarm, timeline.dissolve
     toward_x, toward_y, _ = timeline.light.direction
     for butterfly in butterflies:
@@ -69,14 +80,20 @@ def _cast_shadows(
         columns = slice(max(int(x - reach), dissolve.left), min(int(x + reach) + 1, dissolve.box[1].stop))
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
-        falloff = _bump(rows, float(y), reach)[:, None] * _bump(columns, float(x), reach)
         inside = (
             slice(rows.start - dissolve.top, rows.stop - dissolve.top),
             slice(columns.start - dissolve.left, columns.stop - dissolve.left),
         )
-        person = remaining(seconds, dissolve.arrival_seconds[inside], dissolve.softness_seconds)
-        shade = 1 - np.float32(strength) * falloff * person * scene.alpha[rows, columns]
-        frame[rows, columns] = frame[rows, columns] * shade[..., None] + np.float32(0.5)
+        region = frame[rows, columns]
+        shaded = darken(
+            region.reshape(len(region), -1),
+            scene.alpha[rows, columns].copy(),
+            dissolve.arrival_seconds[inside].copy(),
+            *(seconds, dissolve.softness_seconds),
+            np.float32(strength) * _bump(rows, float(y), reach),
+            _bump(columns, float(x), reach),
+        )
+        region[...] = shaded.reshape(region.shape)
 
 
 def _darkened(frame: NDArray[np.uint8], dusk: float) -> NDArray[np.uint8]:

@@ -21,8 +21,6 @@ TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
 RIM_SOFTER_SECONDS = 0.2  # old background around the person leaves this much slower than the person ...
 RIM_LEAD_SECONDS = 0.15  # ... and this much earlier
 EDGE_SHARE = 1 / 260  # width of the glowing edge, of the frame's longer side
-EMBER_RGB = np.array([255, 176, 84], np.float32)
-KINDLE_SECONDS, EMBER_SECONDS = 0.08, 0.55
 
 
 @dataclass(frozen=True)
@@ -103,25 +101,19 @@ def changing_box(scene: Scene) -> tuple[slice, slice]:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def remaining(
-    seconds: float, middle_seconds: NDArray[np.float32], softness_seconds: float
-) -> NDArray[np.float32]:
-    """Share (0-1) still there at a time: 1 before the front, 0 behind it, a smooth step across it."""
-    ahead = (middle_seconds - np.float32(seconds)) / np.float32(softness_seconds)
-    step = np.clip(ahead + np.float32(0.5), 0, 1)
-    return step * step * (3 - 2 * step)
-
-
 def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.uint8]:
     """The frame at a time, without butterflies: uint8 (H, W, 3), a new array.
 
     Two things leave: the person, matted over the plate, and what is left of the old background around
     them (photo minus that matting). The second goes first, so no halo of it stays behind on the person.
     """
+    from effect.fade import fade, remaining  # not at the top: compiled code takes a while to load
+
     frame = scene.photo.copy()
-    target, plate = frame[dissolve.box], scene.plate[dissolve.box]
-    photo, foreground = scene.photo[dissolve.box], scene.foreground[dissolve.box]
-    alpha = scene.alpha[dissolve.box]
+    target, photo, plate, foreground, alpha = (
+        picture[dissolve.box] for picture in (frame, scene.photo, scene.plate, scene.foreground, scene.alpha)
+    )
+    reach = 2 * dissolve.edge_px + 1
     for rows, columns, first_seconds, last_seconds in dissolve.tiles:
         if seconds <= first_seconds:
             continue
@@ -129,46 +121,39 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         if seconds >= last_seconds:
             target[tile] = plate[tile]
             continue
-        person, gone_near = _person_in(dissolve, tile, seconds)
-        rim = remaining(seconds, dissolve.rim_seconds[tile], dissolve.rim_softness_seconds)[..., None]
-        background = plate[tile].astype(np.float32)
-        over_plate = (foreground[tile] - background) * alpha[tile][..., None]
-        old = photo[tile] - background - over_plate
-        ember = np.minimum(2 * gone_near, 1) * _ember(
-            seconds, dissolve.edge_seconds[tile], dissolve.edge_glow
+        around, inner = _around(tile, alpha.shape, dissolve.edge_px + 1)
+        person = remaining(seconds, dissolve.arrival_seconds[around].copy(), dissolve.softness_seconds)
+        near = cv2.blur(person, (reach, reach), borderType=cv2.BORDER_REPLICATE)[inner]
+        smooth = cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE)[inner]
+        height, width = smooth.shape
+        faded = fade(
+            photo[tile].reshape(height, -1),
+            plate[tile].reshape(height, -1),
+            foreground[tile].reshape(height, -1),
+            alpha[tile].copy(),
+            smooth.copy(),
+            near.copy(),
+            dissolve.rim_seconds[tile].copy(),
+            dissolve.edge_seconds[tile].copy(),
+            seconds,
+            dissolve.rim_softness_seconds,
+            dissolve.edge_glow,
         )
-        glow = (ember * alpha[tile])[..., None] * (EMBER_RGB - foreground[tile])
-        target[tile] = np.clip(background + person * (over_plate + glow) + rim * old + 0.5, 0, 255)
+        target[tile] = faded.reshape(height, width, 3)
     return frame
 
 
-def _person_in(
-    dissolve: Dissolve, tile: tuple[slice, slice], seconds: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What is left of the person in a tile, (h, w, 1), smooth at its edges, and the share gone around each pixel."""
-    height, width = dissolve.arrival_seconds.shape
-    (top, bottom, _), (left, right, _) = (
-        part.indices(size) for part, size in zip(tile, (height, width), strict=True)
-    )
-    margin = dissolve.edge_px + 1
+def _around(
+    tile: tuple[slice, slice], shape: tuple[int, ...], margin: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The tile with a margin, as far as the field reaches, and where the tile lies in that."""
+    (top, bottom, _), (left, right, _) = (part.indices(size) for part, size in zip(tile, shape, strict=True))
     above, before = min(margin, top), min(margin, left)
     around = (
-        slice(top - above, min(bottom + margin, height)),
-        slice(left - before, min(right + margin, width)),
+        slice(top - above, min(bottom + margin, shape[0])),
+        slice(left - before, min(right + margin, shape[1])),
     )
-    inner = slice(above, above + bottom - top), slice(before, before + right - left)
-    person = remaining(seconds, dissolve.arrival_seconds[around], dissolve.softness_seconds)
-    reach = (2 * dissolve.edge_px + 1,) * 2
-    near = np.asarray(cv2.blur(person, reach, borderType=cv2.BORDER_REPLICATE), np.float32)
-    smooth = np.asarray(cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE), np.float32)
-    return smooth[inner][..., None], 1 - near[inner]
-
-
-def _ember(seconds: float, edge_seconds: NDArray[np.float32], edge_glow: float) -> NDArray[np.float32]:
-    """How brightly (0-1) what has become the edge glows: at once, then less and less."""
-    cooled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(EMBER_SECONDS), 0, 1)
-    kindled = np.clip((np.float32(seconds) - edge_seconds) / np.float32(KINDLE_SECONDS), 0, 1)
-    return np.float32(edge_glow) * kindled * np.square(1 - cooled)
+    return around, (slice(above, above + bottom - top), slice(before, before + right - left))
 
 
 def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,31 +1,27 @@
-"""Pixels of one butterfly: sample, light and tint its parts, lay them over one another and into the frame.
+"""From the parts of one butterfly to what its pixels show: their light, their mips, their spans in a tile.
 
 Compiled by numba. Every part is a flat texture in space, so a homography says which of its texels a pixel shows;
-each row's span is clipped beforehand, so that only pixels which the texture covers are visited.
+each row's span is clipped beforehand, so that only pixels which the texture may cover are visited: see `effect.pixels`.
 """
 
-from math import ceil, cos, floor, log2, sin, sqrt
+from math import cos, floor, log2, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from effect.species import DORSAL, FLASH, GLOW, LUMA, MIP_STEP, VENTRAL
+from effect.pixels import compiled, lay
+from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL
 from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE
 
 DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.40  # brightness of light that shines through a fully translucent wing
 FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright in the highlight, dark off it
 CLOTH_COVER = 0.92  # share of a wing's own colour that a patch of the person replaces
-CLOTH_BRIGHTEST = 1.2  # pattern, relative to the wing's mean: white rings would stare from a face
-CLOTH_PATTERN = 0.35  # share of the wing's light and dark that stays visible in it
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
 
-LUMA_RED, LUMA_GREEN, LUMA_BLUE = (float(weight) for weight in LUMA)
-EVERY_OTHER_BYTE, TWO_BYTES = 0x00FF00FF, 0xFFFF
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")  # numpy: dividing by 0 is no error
+BLOCK = 8  # pixels; spans are made of them, as a compiler that works on many pixels is slow at odd ends
+MARGIN_PX = 2.0
 
 
 class Shading(NamedTuple):
@@ -38,12 +34,13 @@ class Shading(NamedTuple):
 
 
 @compiled
-def paint(tile, corner, resolution, parts, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
+def paint(tile, painted, corner, resolution, parts, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
     """Lay the parts of a butterfly over what is in the tile, in place.
 
-    tile: float32 (h,w,4) premultiplied RGBA, 0-255; corner: its left and top edge in frame pixels;
+    tile: uint32 (h,w) premultiplied RGBA, w a multiple of BLOCK; painted: int64 (h,2) columns [first, last) of each row
+    that may hold something, grown as needed; corner: the tile's left and top edge in frame pixels;
     resolution: tile pixels per frame pixel; parts: effect.wings.PosedParts; atlas: effect.species.Atlas;
-    cloth: uint8 (H,W,3), what the wings are cut from; patch: x and y of the butterfly's centre in it, pixels per
+    cloth: uint32 (H,W) RGBA, what the wings are cut from; patch: x and y of the butterfly's centre in it, pixels per
     unit, yaw, and how much of it is to be seen, 0-1; light: unit vector to it, ambient, diffuse;
     colours: RGB 0-1 in display space of the light and of the haze.
     """
@@ -52,87 +49,35 @@ def paint(tile, corner, resolution, parts, atlas, px_per_unit, cloth, patch, lig
         gain, haze = _light_on(shading.brightness, patch[4], light, colours)
         level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
         first, width, height = atlas.mips[part, level]
+        texels = slice(first, first + width * height)
         # Texels of this mip per pixel of the largest one; a border of one texel surrounds each mip.
         shrink_x = (width - 2) / atlas.size_px[part, 0]
         shrink_y = (height - 2) / atlas.size_px[part, 1]
         hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
         ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
-        to_texels = _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y)
-        to_cloth = _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y)
-        cover = CLOTH_COVER * patch[4]
         shows_back = parts.facing[part] >= 0
-        face = atlas.texels[DORSAL if shows_back else VENTRAL]
-        glow, flash = atlas.texels[GLOW], atlas.texels[FLASH]
-        glows = shading.shine > 0 and part != BODY
-        flashes = atlas.shimmers and shows_back and part != BODY
-
-        step = to_texels[0, 0], to_texels[1, 0], to_texels[2, 0]
-        left, top, right, bottom = _box(parts.bounds[part], corner, resolution, tile.shape)
-        for row in range(top, bottom):
-            start_x = to_texels[0, 1] * row + to_texels[0, 2]
-            start_y = to_texels[1, 1] * row + to_texels[1, 2]
-            start_w = to_texels[2, 1] * row + to_texels[2, 2]
-            start = start_x, start_y, start_w
-            span_left, span_right = _span(start, step, left, right, width - 1, height - 1)
-            for column in range(span_left, span_right):
-                depth = start[2] + step[2] * column
-                x, y = (start[0] + step[0] * column) / depth, (start[1] + step[1] * column) / depth
-                if not (0 <= x < width - 1 and 0 <= y < height - 1):
-                    continue  # a span's ends are rounded
-                texel = first + int(y) * width + int(x)
-                weights = _weights(x - int(x), y - int(y))
-                red, green, blue, alpha = _sample(face, texel, width, weights)
-                if alpha == 0:
-                    continue
-                if glows:
-                    more_red, more_green, more_blue, _ = _sample(glow, texel, width, weights)
-                    red += shading.shine * more_red
-                    green += shading.shine * more_green
-                    blue += shading.shine * more_blue
-                if flashes:
-                    more_red, more_green, more_blue, _ = _sample(flash, texel, width, weights)
-                    red += shading.flash * more_red
-                    green += shading.flash * more_green
-                    blue += shading.flash * more_blue
-                ramp = min(sqrt(((x - hinge_x) * ramp_x) ** 2 + ((y - hinge_y) * ramp_y) ** 2), 1.0)
-                lit = 1 + shading.tip_change * ramp
-                red, green, blue = red * lit, green * lit, blue * lit
-                if cover > 0:
-                    at_x = to_cloth[0, 0] * x + to_cloth[0, 1] * y + to_cloth[0, 2]
-                    at_y = to_cloth[1, 0] * x + to_cloth[1, 1] * y + to_cloth[1, 2]
-                    cut = _between(cloth, at_x, at_y)
-                    luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
-                    pattern = min(luma / atlas.mean_luma, CLOTH_BRIGHTEST * alpha)
-                    shown = CLOTH_PATTERN * pattern + (1 - CLOTH_PATTERN) * alpha
-                    red += cover * (shown * cut[0] - red)
-                    green += cover * (shown * cut[1] - green)
-                    blue += cover * (shown * cut[2] - blue)
-                kept = 1 - alpha / 255
-                tile[row, column, 0] = red * gain[0] + alpha * haze[0] + tile[row, column, 0] * kept
-                tile[row, column, 1] = green * gain[1] + alpha * haze[1] + tile[row, column, 1] * kept
-                tile[row, column, 2] = blue * gain[2] + alpha * haze[2] + tile[row, column, 2] * kept
-                tile[row, column, 3] = alpha + tile[row, column, 3] * kept
-
-
-@compiled
-def blend(frame, left, top, tile, opacity, grain):  # type: ignore[no-untyped-def]
-    """Blend a tile, as in `paint`, into uint8 (H,W,3) in place; the tile may reach out of the frame.
-
-    grain: float32 (n,n), repeated over the frame, added where the tile covers it.
-    """
-    period = len(grain)
-    for row in range(max(top, 0), min(top + tile.shape[0], frame.shape[0])):
-        for column in range(max(left, 0), min(left + tile.shape[1], frame.shape[1])):
-            alpha = tile[row - top, column - left, 3]
-            if alpha == 0:
-                continue
-            cover = alpha * opacity / 255
-            noise = cover * grain[row % period, column % period]
-            kept = 1 - cover
-            for channel in range(3):
-                level = frame[row, column, channel] * kept + tile[row - top, column - left, channel] * opacity
-                level += noise
-                frame[row, column, channel] = np.uint8(min(max(level, 0.0), 255.0) + 0.5)
+        spans = _spans(parts.outlines[part], corner, resolution, tile.shape)
+        painted[:, 0] = np.minimum(painted[:, 0], spans[:, 0])
+        painted[:, 1] = np.maximum(painted[:, 1], spans[:, 1])
+        lay(
+            tile,
+            spans,
+            _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y),
+            atlas.texels[DORSAL if shows_back else VENTRAL][texels],
+            atlas.texels[GLOW][texels],
+            atlas.texels[FLASH][texels],
+            (width, height),
+            shading.shine if part != BODY else 0.0,
+            shading.flash if atlas.shimmers and shows_back and part != BODY else 0.0,
+            (hinge_x, hinge_y, ramp_x, ramp_y, shading.tip_change),
+            gain,
+            haze,
+            cloth.reshape(-1),
+            (cloth.shape[1], cloth.shape[0]),
+            _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y),
+            CLOTH_COVER * patch[4],
+            1 / atlas.mean_luma,
+        )
 
 
 @compiled
@@ -208,72 +153,32 @@ def _tile_to_texels(plane, corner, resolution, shrink_x, shrink_y):  # type: ign
 
 
 @compiled
-def _box(bounds, corner, resolution, tile_shape):  # type: ignore[no-untyped-def]
-    """Left, top, right, bottom in the tile; a pixel more on every side, as sampling reaches out by half a pixel."""
-    left = max(int((bounds[0] - corner[0]) * resolution - 1), 0)
-    top = max(int((bounds[1] - corner[1]) * resolution - 1), 0)
-    right = min(int((bounds[2] - corner[0]) * resolution + 2), tile_shape[1])
-    bottom = min(int((bounds[3] - corner[1]) * resolution + 2), tile_shape[0])
-    return left, top, right, bottom
+def _spans(outline, corner, resolution, tile_shape):  # type: ignore[no-untyped-def]
+    """int64 (h,2): of each row of a tile, the columns in [first, last) that a convex outline covers.
 
-
-@compiled
-def _span(start, step, left, right, last_x, last_y):  # type: ignore[no-untyped-def]
-    """The columns in [left, right) whose texel (start + step * column, homogeneous) lies in [0, last]."""
-    span = float(left), float(right)
-    span = _narrowed(span, start[0], step[0])
-    span = _narrowed(span, last_x * start[2] - start[0], last_x * step[2] - step[0])
-    span = _narrowed(span, start[1], step[1])
-    span = _narrowed(span, last_y * start[2] - start[1], last_y * step[2] - step[1])
-    span = _narrowed(span, start[2], step[2])
-    return ceil(span[0]), ceil(span[1])
-
-
-@compiled
-def _narrowed(span, start, step):  # type: ignore[no-untyped-def]
-    """The part of a span of columns in which start + step * column is positive."""
-    left, right = span
-    if step > 0:
-        return max(left, min(-start / step, right)), right
-    if step < 0:
-        return left, min(right, max(-start / step, left))
-    return left, (right if start > 0 else left)
-
-
-@compiled
-def _weights(x, y):  # type: ignore[no-untyped-def]
-    """Bilinear weights of a texel and its neighbours to the right, below, and both; they add up to 256."""
-    right, below = int(x * 256 + 0.5), int(y * 256 + 0.5)
-    both = (right * below + 128) >> 8
-    return 256 - right - below + both, right - both, below - both, both
-
-
-@compiled
-def _sample(texels, texel, width, weights):  # type: ignore[no-untyped-def]
-    """Red, green, blue, alpha, 0-255, between four neighbouring RGBA texels.
-
-    Two channels at a time: each has 16 bits of a number, so that one multiplication weighs both.
+    Two pixels more on every side, as sampling and small mips reach out, in whole blocks.
     """
-    here, right = np.int64(texels[texel]), np.int64(texels[texel + 1])
-    below, both = np.int64(texels[texel + width]), np.int64(texels[texel + width + 1])
-    red_and_blue = _weighed(here, right, below, both, weights)
-    green_and_alpha = _weighed(here >> 8, right >> 8, below >> 8, both >> 8, weights)
-    return (
-        (red_and_blue & TWO_BYTES) / 256,
-        (green_and_alpha & TWO_BYTES) / 256,
-        (red_and_blue >> 16) / 256,
-        (green_and_alpha >> 16) / 256,
-    )
+    height, width = tile_shape
+    spans = np.empty((height, 2), np.int64)
+    spans[:, 0], spans[:, 1] = width, 0
+    for point in range(len(outline)):
+        x, y = _in_tile(outline[point - 1], corner, resolution)
+        other_x, other_y = _in_tile(outline[point], corner, resolution)
+        if y > other_y:
+            x, y, other_x, other_y = other_x, other_y, x, y
+        slope = (other_x - x) / max(other_y - y, 1e-9)
+        for row in range(max(int(y - MARGIN_PX), 0), min(int(other_y + MARGIN_PX) + 1, height)):
+            enters = x + slope * (min(max(row - MARGIN_PX, y), other_y) - y)
+            leaves = x + slope * (min(max(row + 1 + MARGIN_PX, y), other_y) - y)
+            first = max(int(min(enters, leaves) - MARGIN_PX), 0) // BLOCK * BLOCK
+            last = min(int(max(enters, leaves) + MARGIN_PX) // BLOCK * BLOCK + BLOCK, width)
+            spans[row, 0], spans[row, 1] = min(spans[row, 0], first), max(spans[row, 1], last)
+    return spans
 
 
 @compiled
-def _weighed(here, right, below, both, weights):  # type: ignore[no-untyped-def]
-    return (
-        (here & EVERY_OTHER_BYTE) * weights[0]
-        + (right & EVERY_OTHER_BYTE) * weights[1]
-        + (below & EVERY_OTHER_BYTE) * weights[2]
-        + (both & EVERY_OTHER_BYTE) * weights[3]
-    )
+def _in_tile(point, corner, resolution):  # type: ignore[no-untyped-def]
+    return (point[0] - corner[0]) * resolution, (point[1] - corner[1]) * resolution
 
 
 @compiled
@@ -293,20 +198,3 @@ def _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y):  # type: ignore[no
     matrix[0] = across * cos(yaw), down * sin(yaw), left * cos(yaw) + top * sin(yaw) + x_px - 0.5
     matrix[1] = -across * sin(yaw), down * cos(yaw), top * cos(yaw) - left * sin(yaw) + y_px - 0.5
     return matrix
-
-
-@compiled
-def _between(cloth, x, y):  # type: ignore[no-untyped-def]
-    """Red, green, blue, 0-1, between four neighbouring pixels; at the edge of the cloth its last ones."""
-    x, y = min(max(x, 0.0), cloth.shape[1] - 1.001), min(max(y, 0.0), cloth.shape[0] - 1.001)
-    left, top = max(int(x), 0), max(int(y), 0)
-    right, below = min(left + 1, cloth.shape[1] - 1), min(top + 1, cloth.shape[0] - 1)
-    x, y = x - left, y - top
-    here, beside, under, both = (1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y
-    red = here * cloth[top, left, 0] + beside * cloth[top, right, 0]
-    green = here * cloth[top, left, 1] + beside * cloth[top, right, 1]
-    blue = here * cloth[top, left, 2] + beside * cloth[top, right, 2]
-    red += under * cloth[below, left, 0] + both * cloth[below, right, 0]
-    green += under * cloth[below, left, 1] + both * cloth[below, right, 1]
-    blue += under * cloth[below, left, 2] + both * cloth[below, right, 2]
-    return red / 255, green / 255, blue / 255

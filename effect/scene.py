@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from effect.butterflies import cloth_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Scene:
             picture = getattr(self, name)
             if picture.shape != (*shape, 3) or picture.dtype != np.uint8:
                 raise ValueError(f"{name} is {picture.dtype} {picture.shape}, the alpha is {shape}")
+
+    @cached_property
+    def cloth(self) -> NDArray[np.uint32]:
+        """The person's own colours as what butterflies' wings are cut from."""
+        return cloth_of(self.foreground)
 
     @property
     def size(self) -> tuple[int, int]:

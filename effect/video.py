@@ -6,13 +6,12 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import IO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,15 +25,6 @@ MIN_SIDE_PX, MAX_SIDE_PX = 32, 4096  # every H.264 decoder in use takes 4096
 SOUND_RATE = 48_000  # samples a second
 _COLOUR_TAGS = ("colorspace", "color_primaries", "color_trc", "color_range")
 _FRAMES_AHEAD = 4  # enough to keep the encoder busy, few enough to stay small in memory
-
-# ITU-R BT.709-6, section 3: luma from R, G, B; 8-bit studio range puts luma in 16-235, chroma in 16-240.
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
-_BLUE_DIFFERENCE = (np.array([0, 0, 1]) - _LUMA) / (2 * (1 - _LUMA[2]))
-_RED_DIFFERENCE = (np.array([1, 0, 0]) - _LUMA) / (2 * (1 - _LUMA[0]))
-_TO_LUMA = np.append(_LUMA * 219 / 255, 16).reshape(1, 4).astype(np.float32)
-_TO_CHROMA = np.array(
-    [np.append(_BLUE_DIFFERENCE * 224 / 255, 128), np.append(_RED_DIFFERENCE * 224 / 255, 128)], np.float32
-)
 
 
 def write_video(
@@ -76,18 +66,6 @@ def write_video(
             raise ValueError(f"{encoded} frames encoded, {frame_count} announced")
 
 
-def yuv420_bt709(rgb: NDArray[np.uint8]) -> bytes:
-    """RGB uint8 (H, W, 3), even sizes, as planar 4:2:0 studio-range BT.709 bytes: Y, then U, then V.
-
-    A chroma sample is the mean of its four pixels, so it sits in their centre, as the stream is tagged.
-    """
-    height, width = rgb.shape[:2]
-    luma = cv2.transform(rgb, _TO_LUMA)
-    quartered = cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    blue, red = cv2.split(cv2.transform(quartered, _TO_CHROMA))
-    return luma.tobytes() + blue.tobytes() + red.tobytes()
-
-
 def is_complete_clip(path: Path) -> bool:
     """Whether an MP4/MOV file holds its index and is as long as its boxes say: false for a cut-off file."""
     end, found = 0, set()
@@ -111,7 +89,12 @@ class _Encoder:
 
     def __init__(self, command: list[str], recipe: Recipe, size: tuple[int, int]) -> None:
         self._shape = (size[1], size[0], 4 if recipe.pixels == "rgba" else 3)
-        self._raw = yuv420_bt709 if recipe.pixels == "yuv420p" else np.ndarray.tobytes
+        if recipe.pixels == "yuv420p":
+            from effect.yuv import yuv420_bt709  # not at the top: compiled code takes a while to load
+
+            self._raw: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = yuv420_bt709
+        else:
+            self._raw = np.ascontiguousarray
         self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(_FRAMES_AHEAD)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()
         self._progress: IO[bytes] = tempfile.TemporaryFile()
@@ -162,7 +145,7 @@ class _Encoder:
         assert self._process.stdin
         try:
             while (frame := self._queue.get()) is not None:
-                self._process.stdin.write(self._raw(frame))
+                self._process.stdin.write(self._raw(frame).data)
             self._process.stdin.close()
         except OSError as error:  # ffmpeg is gone; its own last words tell why
             self._pipe_error = error

@@ -30,7 +30,8 @@ class PosedParts(NamedTuple):
 
     order: NDArray[np.int64]  # (5,) parts, back to front
     planes: NDArray[np.float64]  # (5,3,3) texture pixels (largest mip) -> frame pixels, homogeneous
-    bounds: NDArray[np.float64]  # (5,4) left, top, right, bottom of each part in the frame
+    outlines: NDArray[np.float64]  # (5,n,2) convex hull of each part in the frame
+    bounds: NDArray[np.float64]  # (5,4) its left, top, right, bottom
     normals: NDArray[np.float64]  # (5,3) of the back, camera space, near the root
     tip_normals: NDArray[np.float64]  # (5,3)
     facing: NDArray[np.float64]  # (5,) cosine between back and way to the camera; negative: shows its belly
@@ -63,14 +64,21 @@ def posed_parts(place, attitude, wing_angles, atlas):  # type: ignore[no-untyped
     normals[BODY, 2] = tip_normals[BODY, 2] = 1
 
     planes, bounds, facing = np.empty((5, 3, 3)), np.empty((5, 4)), np.empty(5)
+    outlines = np.empty_like(atlas.outlines)
     for part in range(5):
         root, normal = roots[part], normals[part]
         slant = normal[0] * root[0] + normal[1] * root[1] + normal[2] * root[2]
         facing[part] = normal[2] - slant / CAMERA_UNITS
         _set_plane(planes[part], across[part], along[part], roots[part], place, atlas, part)
-        _set_bounds(bounds[part], planes[part], atlas.outlines[part])
+        _set_outline(outlines[part], bounds[part], planes[part], atlas.outlines[part])
     return PosedParts(
-        _painting_order(axis, across, roots, normals), planes, bounds, normals, tip_normals, facing
+        _painting_order(axis, across, roots, normals),
+        planes,
+        outlines,
+        bounds,
+        normals,
+        tip_normals,
+        facing,
     )
 
 
@@ -115,17 +123,17 @@ def _set_plane(plane, across, along, root, place, atlas, part):  # type: ignore[
 
 
 @compiled
-def _set_bounds(bounds, plane, outline):  # type: ignore[no-untyped-def]
-    """Left, top, right, bottom in the frame of the outline, texture pixels (n,2)."""
-    left = top = np.inf
-    right = bottom = -np.inf
-    for point in range(len(outline)):
-        across, down = outline[point, 0], outline[point, 1]
+def _set_outline(outline, bounds, plane, texels):  # type: ignore[no-untyped-def]
+    """The points (n,2) of a part's outline, and its left, top, right, bottom, in the frame."""
+    bounds[0] = bounds[1] = np.inf
+    bounds[2] = bounds[3] = -np.inf
+    for point in range(len(texels)):
+        across, down = texels[point, 0], texels[point, 1]
         distance = plane[2, 0] * across + plane[2, 1] * down + plane[2, 2]
-        x = (plane[0, 0] * across + plane[0, 1] * down + plane[0, 2]) / distance
-        y = (plane[1, 0] * across + plane[1, 1] * down + plane[1, 2]) / distance
-        left, top, right, bottom = min(left, x), min(top, y), max(right, x), max(bottom, y)
-    bounds[0], bounds[1], bounds[2], bounds[3] = left, top, right, bottom
+        for axis in range(2):
+            along = (plane[axis, 0] * across + plane[axis, 1] * down + plane[axis, 2]) / distance
+            outline[point, axis] = along
+            bounds[axis], bounds[axis + 2] = min(bounds[axis], along), max(bounds[axis + 2], along)
 
 
 @compiled

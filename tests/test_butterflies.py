@@ -14,6 +14,7 @@ from effect.butterflies import (
     Light,
     Patch,
     Pose,
+    cloth_of,
     draw_butterfly,
     load_species,
     species_names,
@@ -26,10 +27,12 @@ FRONTAL = Pose(x_px=80, y_px=80, size_px=50)
 FLYING = Pose(80, 80, 40, yaw=0.5, pitch=0.2, roll=0.3, tilt=0.7, forewing_angle=0.6, hindwing_angle=0.5)
 
 
-def drawn(pose, name="monarch", background=128, light=DAYLIGHT, size=160, cloth=NO_CLOTH):
+def drawn(pose, name="monarch", background=128, light=DAYLIGHT, size=160, cloth=None):
     """A frame with one butterfly on it, and the box that the drawing reports."""
     frame = np.full((size, size, 3), background, np.uint8)
-    return frame, draw_butterfly(frame, load_species(name), pose, light, cloth)
+    return frame, draw_butterfly(
+        frame, load_species(name), pose, light, NO_CLOTH if cloth is None else cloth_of(cloth)
+    )
 
 
 def changed(frame, background=128):

@@ -10,7 +10,7 @@ import pytest
 from scenes import figure_scene
 
 from effect.cutout import Cutout
-from effect.dissolve import remaining
+from effect.fade import remaining
 from effect.preset import load_preset, preset_names
 from effect.scene import Scene
 from effect.timeline import Timeline, plan

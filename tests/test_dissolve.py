@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scenes import figure_scene
 
-from effect.dissolve import EMBER_SECONDS, Dissolve, changing_box, dissolved, plan_dissolve, remaining
+from effect.dissolve import Dissolve, changing_box, dissolved, plan_dissolve
+from effect.fade import EMBER_SECONDS, remaining
 from effect.front import eased_time
 from effect.preset import load_preset
 from effect.preset_values import EASINGS

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from conftest import decode
 from effect.errors import UserError
-from effect.video import is_complete_clip, write_video, yuv420_bt709
+from effect.video import is_complete_clip, write_video
+from effect.yuv import yuv420_bt709
 
 SIZE = (64, 48)
 
