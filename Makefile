@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-restore
+.PHONY: help setup demo test check bench bench-segment bench-restore
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -32,8 +32,11 @@ check: $(VENV)/developer.stamp  ## lint and types
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy cli.py effect pipelines
 
-bench: $(VENV)/developer.stamp  ## how well people are found: PERSONS=FOLDER of NAME_img.jpg and NAME_mask.png
-	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),$(error name photos with masks: make bench PERSONS=FOLDER))
+bench: $(VENV)/developer.stamp  ## how fast clips are drawn, beside the encoder alone and moviepy
+	$(RUN) -m pipelines.bench_render $(PLOT)
+
+bench-segment: $(VENV)/developer.stamp  ## how well people are found: PERSONS=FOLDER of NAME_img.jpg and NAME_mask.png
+	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),$(error name photos with masks: make bench-segment PERSONS=FOLDER))
 
 bench-restore: $(VENV)/developer.stamp  ## how good restored backgrounds are: CASES=FOLDER of NAME_image, NAME_mask, NAME_truth; VGG=FILE
 	$(RUN) -m pipelines.bench_restore $(or $(CASES),$(error name the cases: make bench-restore CASES=FOLDER)) $(VGG)

@@ -127,7 +127,7 @@ def test_spans_cover_a_polygon(resolution: float) -> None:
     assert not visited[cv2.dilate(covered, np.ones((reach, reach), np.uint8)) == 0].any()
 
 
-@pytest.mark.parametrize("name", ["monarch", "morpho", "swallowtail"])
+@pytest.mark.parametrize("name", ["monarch", "morpho", "ulysses"])
 def test_nothing_of_a_butterfly_lies_outside_its_spans(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn with spans as wide as the tile, it looks the same."""
     species, generator = load_species(name), np.random.default_rng(8)

@@ -1,0 +1,264 @@
+"""How fast clips are drawn, beside what nobody can save: `python -m pipelines.bench_render [PLOT.png]`.
+
+The yardstick is the encoder: the same frames, converted beforehand, through the same ffmpeg with the same settings.
+Machines are noisy, so everything is measured in turns in one run, and what counts are the ratios of medians.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from effect import video
+from effect.butterflies import NO_PATCH, Pose, draw_butterfly
+from effect.compositor import frame_at
+from effect.formats import VIDEO, recipe_for
+from effect.photo import load_photo
+from effect.preset import load_preset
+from effect.scene import Scene
+from effect.species import load_species
+from effect.timeline import Timeline, plan
+from effect.yuv import yuv420_bt709
+from pipelines.models import Models
+from pipelines.render import make_scene
+from pipelines.settings import Settings
+from pipelines.watch import Watch
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "assets" / "demo" / "astronaut.jpg"
+FPS, SEED, SIZE, BUTTERFLIES = Fraction(30), 7, (1080, 1920), 150
+FRAMES, ROUNDS = 60, 3  # how many frames, around the one with the most butterflies, and how often
+PEER_FRAMES = 3  # moviepy needs seconds for each
+START_UP = (1080, 1440)  # the photo whose first frame is timed
+CLIP_SECONDS = 5, 15  # clips whose memory is compared
+SWARMS = 0, 75, 150, 300, 600
+SIZES = (480, 854), (720, 1280), (1080, 1920), (1440, 2560), (2160, 3840)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds on the clock and of the processor, children included."""
+
+    wall: float
+    processor: float
+
+
+def cost_of(work: Callable[[], object], count: int = 1) -> Cost:
+    """What a call costs, divided by the `count` things it does."""
+    wall, processor = time.perf_counter(), _processor_seconds()
+    work()
+    wall, processor = time.perf_counter() - wall, _processor_seconds() - processor
+    return Cost(1000 * wall / count, 1000 * processor / count)
+
+
+def medians(costs: list[Cost]) -> Cost:
+    return Cost(median(cost.wall for cost in costs), median(cost.processor for cost in costs))
+
+
+def _processor_seconds() -> float:
+    uses = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+
+def demo_scene(size: tuple[int, int]) -> Scene:
+    """The demo photo at this size (width, height), with its person and its background."""
+    settings, watch = Settings(size=size), Watch(quiet=True)
+    with Models(settings, watch.notice) as models:
+        return make_scene(load_photo(DEMO), settings.preset(), settings, models, watch)
+
+
+def resized(scene: Scene, size: tuple[int, int]) -> Scene:
+    def fitted(picture: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+    return Scene(fitted(scene.photo), fitted(scene.plate), fitted(scene.foreground), fitted(scene.alpha))
+
+
+def planned(scene: Scene, butterflies: int) -> Timeline:
+    return plan(scene, load_preset("classic", {"butterflies": str(butterflies)}), SEED, FPS)
+
+
+def busiest(timeline: Timeline, count: int) -> range:
+    """As many frames in a row, around the one with the most butterflies in the air."""
+    fullest = int(np.argmax((timeline.swarm.opacity > 0).sum(axis=1)))
+    first = min(max(fullest - count // 2, 1), timeline.frame_count - 1 - count)
+    return range(first, first + count)
+
+
+def encode_raw(frames: list[bytes], size: tuple[int, int], path: Path) -> None:
+    """Frames that are converted already through the ffmpeg of `effect.video`."""
+    command = video._command(path, recipe_for(".mp4", VIDEO), size, FPS, 0, None)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as encoder:
+        assert encoder.stdin
+        for frame in frames:
+            encoder.stdin.write(frame)
+        encoder.stdin.close()
+
+
+def moviepy_frames(scene: Scene, timeline: Timeline, indices: range) -> None:
+    """What a script with moviepy does: a fading picture of the person and one moving sprite per butterfly."""
+    from moviepy import CompositeVideoClip, ImageClip, vfx
+
+    seconds = timeline.frame_count / float(FPS)
+    person = np.dstack([scene.foreground, np.rint(scene.alpha * 255).astype(np.uint8)])
+    fading = ImageClip(person, duration=seconds).with_effects([vfx.CrossFadeOut(seconds)])
+    sprites = [_sprite_clip(timeline, int(number), seconds) for number in timeline.swarm.visible(indices[0])]
+    clip = CompositeVideoClip([ImageClip(scene.plate, duration=seconds), fading, *sprites])
+    for index in indices[:PEER_FRAMES]:
+        clip.get_frame(index / float(FPS))
+
+
+def _sprite_clip(timeline: Timeline, number: int, seconds: float) -> object:
+    from moviepy import ImageClip
+
+    swarm = timeline.swarm
+    size = float(swarm.size_px[:, number].max())
+    reach = round(1.2 * size)
+    pictures = []
+    for grey in (0, 255):  # drawn over black and over white, as in effect.cutout
+        picture = np.full((2 * reach, 2 * reach, 3), grey, np.uint8)
+        draw_butterfly(picture, load_species(swarm.species[number]), Pose(reach, reach, size, patch=NO_PATCH))
+        pictures.append(picture.astype(int))
+    alpha = 255 - (pictures[1] - pictures[0]).max(axis=2)
+
+    def place(seconds: float) -> tuple[float, float]:
+        frame = min(round(seconds * float(FPS)), timeline.frame_count - 1)
+        return float(swarm.x_px[frame, number]) - reach, float(swarm.y_px[frame, number]) - reach
+
+    sprite = np.dstack([pictures[0], alpha]).astype(np.uint8)
+    return ImageClip(sprite, duration=seconds).with_position(place)
+
+
+def against_peers(scene: Scene) -> Iterator[str]:
+    """Ours beside the encoder alone and beside moviepy, with 150 butterflies at 1080 x 1920."""
+    timeline = planned(scene, BUTTERFLIES)
+    indices = busiest(timeline, FRAMES)
+    flying = np.mean([len(timeline.swarm.visible(index)) for index in indices])
+    frames = [frame_at(scene, timeline, index) for index in indices]
+    raw = [yuv420_bt709(frame).tobytes() for frame in frames]
+    kinds: dict[str, list[Cost]] = {"encoder alone": [], "drawing and encoding": [], "drawing alone": []}
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        for _ in range(ROUNDS):
+            works: dict[str, Callable[[], object]] = {
+                "encoder alone": lambda: encode_raw(raw, scene.size, clip),
+                "drawing and encoding": lambda: video.write_video(
+                    (frame_at(scene, timeline, index) for index in indices),
+                    clip,
+                    scene.size,
+                    FPS,
+                    FRAMES,
+                    True,
+                ),
+                "drawing alone": lambda: [frame_at(scene, timeline, index) for index in indices],
+            }
+            for kind, work in works.items():
+                kinds[kind].append(cost_of(work, FRAMES))
+    found = {kind: medians(costs) for kind, costs in kinds.items()}
+    found["moviepy, drawing alone"] = cost_of(lambda: moviepy_frames(scene, timeline, indices), PEER_FRAMES)
+    yield f"{FRAMES} frames of 1080 x 1920 with {flying:.0f} of {BUTTERFLIES} butterflies in the air, ms a frame:"
+    yield "| | wall | processor |\n|---|---|---|"
+    for kind, cost in found.items():
+        yield f"| {kind} | {cost.wall:.1f} | {cost.processor:.1f} |"
+    floor, ours = found["encoder alone"], found["drawing and encoding"]
+    yield (
+        f"| encoder alone / drawing and encoding | {floor.wall / ours.wall:.2f} "
+        f"| {floor.processor / ours.processor:.2f} |"
+    )
+    peer, drawing = found["moviepy, drawing alone"], found["drawing alone"]
+    yield f"| moviepy / drawing | {peer.wall / drawing.wall:.0f} | {peer.processor / drawing.processor:.0f} |"
+
+
+def scaling(scene: Scene) -> dict[str, list[tuple[int, float]]]:
+    """Frames per second of drawing alone, by butterflies and by the frame's height."""
+    by_swarm = [(count, _rate(scene, count)) for count in SWARMS]
+    by_size = [(size[1], _rate(resized(scene, size), BUTTERFLIES)) for size in SIZES]
+    return {"frames/s by butterflies": by_swarm, "frames/s by height": by_size}
+
+
+def _rate(scene: Scene, butterflies: int) -> float:
+    timeline = planned(scene, butterflies)
+    indices = busiest(timeline, FRAMES // 4)
+    cost = cost_of(lambda: [frame_at(scene, timeline, index) for index in indices], len(indices))
+    return 1000 / cost.wall
+
+
+def processes() -> Iterator[str]:
+    """Whole runs of the program: how long until there is a first frame, and how much memory a clip takes."""
+    yield "| | seconds | MiB |\n|---|---|---|"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photo, picture = folder / "photo.png", folder / "frame.png"
+        grown = Image.open(DEMO).resize(START_UP, Image.Resampling.BICUBIC)
+        grown.save(photo)
+        runs: dict[str, list[object]] = {
+            "`cli.py --help`": ["--help"],
+            "first frame of a photo of 1080 x 1440": ["frame", photo, "-o", picture, "--time", "0"],
+        }
+        for seconds in CLIP_SECONDS:
+            clip = [
+                "vanish",
+                DEMO,
+                "-o",
+                folder / f"{seconds}.mp4",
+                "--size",
+                "1080x1920",
+                "--duration",
+                seconds,
+            ]
+            runs[f"clip of {seconds} s at 1080 x 1920"] = clip
+        for title, arguments in runs.items():
+            command = [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
+            started = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, use = os.wait4(process.pid, 0)
+            taken = time.perf_counter() - started
+            if status:
+                raise SystemExit(f"{title}: code {status}")
+            yield f"| {title} | {taken:.1f} | {use.ru_maxrss / 1024:.0f} |"
+
+
+def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
+    """One panel for each curve, frames per second from 0."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(curves), figsize=(9, 3), layout="constrained")
+    for panel, (name, points) in zip(panels, curves.items(), strict=True):
+        panel.plot(*zip(*points, strict=True), marker="o")
+        rate, _, what = name.partition(" by ")
+        panel.set(xlabel=what, ylabel=rate, xlim=(0, None), ylim=(0, None))
+        panel.grid(alpha=0.3)
+    figure.savefig(path, dpi=80)
+
+
+def main() -> None:
+    for line in processes():  # first: a process counts the memory of the one that started it as its own
+        print(line, flush=True)
+    scene = demo_scene(SIZE)
+    for line in ("", *against_peers(scene), ""):
+        print(line, flush=True)
+    curves = scaling(scene)
+    for name, points in curves.items():
+        print(f"{name}: " + ", ".join(f"{at}: {rate:.1f}" for at, rate in points))
+    if len(sys.argv) > 1:
+        draw(curves, Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
