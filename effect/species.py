@@ -233,11 +233,11 @@ def _premultiplied(rgba: NDArray[np.float32]) -> NDArray[np.float32]:
 def _mips(image: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
     """The image and its copies shrunk by powers of MIP_STEP, rounded to uint8, each with an empty border."""
     height, width = image.shape[:2]
-    levels: list[NDArray[np.uint8]] = []
-    while min(height, width) >= SMALLEST_MIP_PX or not levels:
-        scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        rounded = np.clip(scaled * 255 + 0.5, 0, 255).astype(np.uint8)
-        levels.append(np.pad(rounded, ((1, 1), (1, 1), (0, 0))))
-        factor = MIP_STEP ** len(levels)
+    scaled: list[NDArray[np.float32]] = []
+    while min(height, width) >= SMALLEST_MIP_PX or not scaled:
+        larger = scaled[-2] if len(scaled) > 1 else image  # twice as large: fast to shrink, and as good
+        shrunk = cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)
+        scaled.append(np.asarray(shrunk, np.float32))
+        factor = MIP_STEP ** len(scaled)
         height, width = round(image.shape[0] / factor), round(image.shape[1] / factor)
-    return levels
+    return [np.pad(np.rint(level * 255).astype(np.uint8), ((1, 1), (1, 1), (0, 0))) for level in scaled]

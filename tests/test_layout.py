@@ -92,17 +92,19 @@ def test_the_guide_decides_where_the_photo_leaves_a_choice():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_cut_finds_the_best_of_two_choices(seed: int):
-    """With two choices one expansion is exact: the best of all 2^9 labellings of a 3 x 3 grid."""
+    """With two choices one expansion is exact: the best of all 2^9 labellings of a 3 x 3 grid that are allowed."""
     rng = np.random.default_rng(seed)
     costs = rng.integers(0, 100, (9, 2)).astype(float)
+    costs[rng.integers(9), rng.integers(2)] = np.inf
     index = np.arange(9).reshape(3, 3)
     first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
     second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
     weights = rng.integers(0, 80, len(first)).astype(float)
-    pairs = Pairs(first, second, lambda one, other: np.where(one == other, 0, weights))
+    pairs = Pairs(first, second, lambda which, one, other: np.where(one == other, 0, weights[which]))
 
     def energy(labels: NDArray[np.int64]) -> float:
-        return float(costs[np.arange(9), labels].sum() + pairs.costs(labels[first], labels[second]).sum())
+        seams = pairs.costs(np.arange(len(first)), labels[first], labels[second])
+        return float(costs[np.arange(9), labels].sum() + seams.sum())
 
     best = min(energy(np.array(labels)) for labels in itertools.product((0, 1), repeat=9))
     assert energy(expand(costs, pairs)) == best
@@ -115,7 +117,7 @@ def test_the_cut_prefers_whole_pieces():
     index = np.arange(9).reshape(3, 3)
     first = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()])
     second = np.concatenate([index[:, 1:].ravel(), index[1:].ravel()])
-    seams = lambda cost: Pairs(first, second, lambda one, other: np.where(one == other, 0.0, cost))
+    seams = lambda cost: Pairs(first, second, lambda _, one, other: np.where(one == other, 0.0, cost))
     assert expand(costs, seams(2.0)).tolist() == [0] * 9
     assert expand(costs, seams(1.0)).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
 

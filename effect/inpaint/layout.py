@@ -6,9 +6,11 @@ The network's picture says which colours belong where.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from effect.inpaint.graphcut import Pairs, expand
@@ -34,7 +36,6 @@ UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
-FORBIDDEN = 10_000_000.0
 RIM_PX = 4  # how wide the surroundings are whose contrast goes on into the hole
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
@@ -98,7 +99,7 @@ def choice_costs(
     guide: NDArray[np.uint8],
     rarity: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """What speaks against each choice by itself: float64 (n, K)."""
+    """What speaks against each choice by itself: float64 (n, K), inf where it leads to nothing usable."""
     height, width = missing.shape
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
@@ -118,7 +119,7 @@ def choice_costs(
         judged = sample(~missing, choices.rows + dy, choices.columns + dx, False)
         difference = np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
         costs += np.where(on_rim, difference, 0)
-    return np.where(choices.allowed, costs, FORBIDDEN)
+    return np.where(choices.allowed, costs, np.inf)
 
 
 def contrasts(
@@ -148,12 +149,24 @@ def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
         np.concatenate([pair[side][ok] for pair, ok in zip(beside, both, strict=True)]) for side in (0, 1)
     )
 
-    def visibility(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
-        total = np.zeros(len(first))
-        for pixel in (first, second):
-            judged = choices.allowed[pixel, one] & choices.allowed[pixel, other]
-            step = ((choices.colours[pixel, one] - choices.colours[pixel, other]) ** 2).sum(axis=1)
-            total += np.where(judged, np.minimum(step, MOST_STEP), UNKNOWN_STEP)
-        return np.where(one == other, 0, total)
+    return Pairs(first, second, partial(visibility, choices.allowed, choices.colours, first, second))
 
-    return Pairs(first, second, visibility)
+
+@njit(cache=True, nogil=True)
+def visibility(allowed, colours, first, second, pairs, one, other):  # type: ignore[no-untyped-def]
+    """How visible a seam is, float64 (k,), in some of the pairs of pixels, first and second (m,), with choices one and
+    other (k,)."""
+    total = np.zeros(len(pairs))
+    for number, pair in enumerate(pairs):
+        this, that = one[number], other[number]
+        if this == that:
+            continue
+        for pixel in (first[pair], second[pair]):
+            if allowed[pixel, this] and allowed[pixel, that]:
+                step = 0.0
+                for channel in range(3):
+                    step += (colours[pixel, this, channel] - colours[pixel, that, channel]) ** 2
+                total[number] += min(step, MOST_STEP)
+            else:
+                total[number] += UNKNOWN_STEP
+    return total

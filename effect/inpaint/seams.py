@@ -62,30 +62,32 @@ def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
     """By how much each missing pixel's neighbours should differ more from it, summed: float32 (H, W, 3)."""
     height, width = missing.shape
     result = np.zeros((height, width, 3), np.float32)
+    error = np.zeros(3, np.float32)
     for row in range(height):
         for column in range(width):
             for dy, dx in ((0, 1), (1, 0)):
                 y, x = row + dy, column + dx
                 if y >= height or x >= width or not (missing[row, column] or missing[y, x]):
                     continue
-                error = step_error(picture, missing, matches, row, column, dy, dx)
-                step = np.abs(error).sum()
-                inside = missing[row, column] and missing[y, x]
-                if inside and step > STEP_LIMIT:
-                    error *= np.float32((STEP_LIMIT / step) ** 2)
-                result[row, column] += error
-                result[y, x] -= error
+                set_step_error(error, picture, missing, matches, row, column, dy, dx)
+                step = abs(error[0]) + abs(error[1]) + abs(error[2])
+                believed = np.float32(1)
+                if missing[row, column] and missing[y, x] and step > STEP_LIMIT:
+                    believed = np.float32((STEP_LIMIT / step) ** 2)
+                for channel in range(3):
+                    result[row, column, channel] += believed * error[channel]
+                    result[y, x, channel] -= believed * error[channel]
     return result
 
 
 @njit(cache=True, nogil=True)
-def step_error(picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
+def set_step_error(error, picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
     """The step from a pixel to its neighbour (dy, dx) away as the places they come from have it, less the step here.
 
-    Where both are missing, the mean of the two places' opinions. Returns float32 (3,).
+    Where both are missing, the mean of the two places' opinions. Written to error, float32 (3,).
     """
     height, width = missing.shape
-    wanted = np.zeros(3, np.float32)
+    error[:] = 0
     opinions = 0
     for back_y, back_x in ((0, 0), (dy, dx)):
         if missing[row + back_y, column + back_x]:
@@ -94,32 +96,34 @@ def step_error(picture, missing, matches, row, column, dy, dx):  # type: ignore[
             if 0 <= from_row < height - dy and 0 <= from_column < width - dx:
                 opinions += 1
                 for channel in range(3):
-                    wanted[channel] += picture[from_row + dy, from_column + dx, channel]
-                    wanted[channel] -= picture[from_row, from_column, channel]
+                    error[channel] += picture[from_row + dy, from_column + dx, channel]
+                    error[channel] -= picture[from_row, from_column, channel]
     if opinions == 0:
-        return wanted
+        return
     for channel in range(3):
-        wanted[channel] = wanted[channel] / opinions + picture[row, column, channel]
-        wanted[channel] -= picture[row + dy, column + dx, channel]
-    return wanted
+        error[channel] = error[channel] / opinions + picture[row, column, channel]
+        error[channel] -= picture[row + dy, column + dx, channel]
 
 
 @njit(cache=True, nogil=True)
 def relax(correction, wanted, missing, screening):  # type: ignore[no-untyped-def]
     """Gauss-Seidel with overrelaxation, in place; the picture's border has no neighbour beyond it."""
     height, width = missing.shape
+    rows, columns = np.nonzero(missing)
+    pull, keep = np.float32(OVERRELAXATION), np.float32(1 - OVERRELAXATION)
     for _ in range(SWEEPS):
-        for row in range(height):
-            for column in range(width):
-                if not missing[row, column]:
-                    continue
-                for channel in range(3):
-                    total, count = np.float32(0), screening
-                    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-                        y, x = row + dy, column + dx
-                        if 0 <= y < height and 0 <= x < width:
-                            total += correction[y, x, channel]
-                            count += 1
-                    new = (total - wanted[row, column, channel]) / count
-                    old = correction[row, column, channel]
-                    correction[row, column, channel] = old + OVERRELAXATION * (new - old)
+        for pixel in range(len(rows)):
+            row, column = rows[pixel], columns[pixel]
+            red = green = blue = count = np.float32(0)
+            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                y, x = row + dy, column + dx
+                if 0 <= y < height and 0 <= x < width:
+                    red += correction[y, x, 0]
+                    green += correction[y, x, 1]
+                    blue += correction[y, x, 2]
+                    count += np.float32(1)
+            share = pull / (count + np.float32(screening))
+            here, target = correction[row, column], wanted[row, column]
+            here[0] = keep * here[0] + share * (red - target[0])
+            here[1] = keep * here[1] + share * (green - target[1])
+            here[2] = keep * here[2] + share * (blue - target[2])
