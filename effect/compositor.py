@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +16,6 @@ SHADOW_DARKNESS = 0.2
 SHADOW_REACH = 1.3  # forewing lengths
 FAINTEST_SHADOW = 0.02
 NIGHT_RGB = np.array([0.14, 0.19, 0.32], np.float32)  # what a night leaves of the photo's red, green and blue
-# Not on every system may threads run numba's parallel loops at the same time.
-_ONE_AT_A_TIME = threading.Lock()
 HALO_REACH, HALO_BRIGHTNESS, HALO_STEP_PX = 2.6, 80, 4  # forewing lengths, levels in the middle, coarseness
 
 
@@ -31,7 +27,9 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     """
     if not 0 <= index < timeline.frame_count:
         raise IndexError(f"frame {index} of a clip with {timeline.frame_count}")
-    with _ONE_AT_A_TIME:
+    from effect.pixels import drawing  # not at the top: compiled code takes a while to load
+
+    with drawing():
         return _drawn(scene, timeline, index)
 
 

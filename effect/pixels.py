@@ -5,10 +5,14 @@ arrays, unsigned indices and numbers of 32 bits, does it compute 8 or 16 pixels 
 as fast.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from math import sqrt
+from threading import Lock
 
 import numpy as np
-from numba import njit, prange, set_num_threads
+from numba import njit, prange, set_num_threads, threading_layer
 
 from effect.species import LUMA
 
@@ -21,7 +25,31 @@ CLOTH_PATTERN = F32(0.35)  # share of the wing's light and dark that stays visib
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")  # numpy: dividing by 0 is no error
 by_rows = njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-set_num_threads(1)  # the encoder needs the other cores
+set_num_threads(
+    1
+)  # of this thread: frames are drawn at the same time (see effect.ahead), not rows of one frame
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Surrounds the drawing of one frame, in any thread."""
+    set_num_threads(1)
+    with _turn():
+        yield
+
+
+@cache
+def _turn() -> AbstractContextManager[object]:
+    """A lock where numba has nothing better than its own "workqueue", which ends the process if two threads use it."""
+    _start_threads(np.zeros(1))
+    return Lock() if threading_layer() == "workqueue" else nullcontext()
+
+
+@by_rows
+def _start_threads(numbers):  # type: ignore[no-untyped-def]
+    """The first such loop makes numba choose how to run them."""
+    for index in prange(len(numbers)):
+        numbers[index] = 1
 
 
 @by_rows

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from effect import video
+from effect.ahead import drawn_ahead
 from effect.butterflies import NO_PATCH, Pose, draw_butterfly
 from effect.compositor import frame_at
 from effect.formats import VIDEO, recipe_for
@@ -147,7 +149,8 @@ def against_peers(scene: Scene) -> Iterator[str]:
     timeline = planned(scene, BUTTERFLIES)
     indices = busiest(timeline, FRAMES)
     flying = np.mean([len(timeline.swarm.visible(index)) for index in indices])
-    frames = [frame_at(scene, timeline, index) for index in indices]
+    draw = partial(frame_at, scene, timeline)
+    frames = [draw(index) for index in indices]
     raw = [yuv420_bt709(frame).tobytes() for frame in frames]
     kinds: dict[str, list[Cost]] = {"encoder alone": [], "drawing and encoding": [], "drawing alone": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -163,7 +166,7 @@ def against_peers(scene: Scene) -> Iterator[str]:
                     FRAMES,
                     True,
                 ),
-                "drawing alone": lambda: [frame_at(scene, timeline, index) for index in indices],
+                "drawing alone": lambda: list(drawn_ahead(draw, indices, os.cpu_count() or 1)),
             }
             for kind, work in works.items():
                 kinds[kind].append(cost_of(work, FRAMES))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from effect.ahead import drawn_ahead
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.cutout import Cutout
@@ -47,8 +49,8 @@ def vanish(
     with watch.stage("render"):
         draw = Cutout.of(scene).frame_at if settings.alpha else partial(frame_at, scene)
         indices = watch.progress(range(count), name="frames", unit="frame")
-        frames = (draw(timeline, index) for index in indices)
-        threads, encoding = settings.encoder_threads, settings.encoding
+        frames = drawn_ahead(partial(draw, timeline), indices, settings.threads or os.cpu_count() or 1)
+        threads, encoding = settings.threads, settings.encoding
         write_video(frames, output, scene.size, fps, count, settings.force, threads, encoding, sound)
     return {
         "output": str(output),

@@ -50,7 +50,7 @@ class Settings:
     alpha: bool = False
     audio: str | None = None
     force: bool = False
-    encoder_threads: int = 0
+    threads: int = 0  # for drawing and encoding; 0: as many as there are cores
 
     def __post_init__(self) -> None:
         if self.mask and self.at:

@@ -27,7 +27,7 @@ _worker: dict[str, tuple[Settings, Models]] = {}  # what one worker process keep
 def render_apart(tasks: Sequence[Task], settings: Settings, jobs: int, quiet: bool) -> Iterator[Outcome]:
     """Render the tasks in `jobs` processes; one that dies takes only the photos in work with it."""
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    settings = replace(settings, encoder_threads=threads)
+    settings = replace(settings, threads=threads)
     waiting = list(tasks)
     with _limited(threads):
         while waiting:
