@@ -12,6 +12,13 @@ ENDINGS = (".mp4", ".mov", ".webm", ".gif", ".webp", ".apng")
 SMALL_ENDINGS = (".gif", ".webp", ".apng")  # shown small, and huge files when they are not
 CODECS = ("h264", "hevc", "av1")
 QUALITIES = ("low", "medium", "high")
+SOFTWARE = "software"
+ENCODERS = (
+    SOFTWARE,
+    "h264_nvenc",
+    "h264_videotoolbox",
+    "h264_qsv",
+)  # the others are parts of a graphics card
 
 MOST_GIF_BYTES = 2_000_000_000  # ffmpeg holds all frames of a GIF until it knows their common palette
 
@@ -20,7 +27,7 @@ _Options = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the user wants a clip encoded. UserError for a codec or a quality that does not exist.
+    """How the user wants a clip encoded. UserError for a codec, a quality or an encoder that does not exist.
 
     `alpha` asks for the person and the butterflies on transparency, RGBA frames with straight alpha.
     """
@@ -28,11 +35,13 @@ class Encoding:
     codec: str = "h264"
     quality: str = "high"
     alpha: bool = False
+    encoder: str = SOFTWARE
 
     def __post_init__(self) -> None:
-        for name, value, known in (("codec", self.codec, CODECS), ("quality", self.quality, QUALITIES)):
-            if value not in known:
-                raise UserError(f"--{name} must be one of {', '.join(known)}, not {value!r}")
+        known = {"codec": CODECS, "quality": QUALITIES, "encoder": ENCODERS}
+        for name, values in known.items():
+            if (value := getattr(self, name)) not in values:
+                raise UserError(f"--{name} must be one of {', '.join(values)}, not {value!r}")
 
 
 VIDEO = Encoding()
@@ -52,11 +61,17 @@ def recipe_for(ending: str, encoding: Encoding) -> Recipe:
     """The recipe for a file's ending (lower case, with its dot). UserError for what a format cannot do."""
     if encoding.codec != "h264" and ending != ".mp4":
         raise UserError(f"--codec {encoding.codec} needs an output that ends in .mp4, not {ending or '/'}")
+    if encoding.encoder != SOFTWARE and (
+        ending not in (".mp4", ".mov") or encoding.codec != "h264" or encoding.alpha
+    ):
+        raise UserError(
+            f"--encoder {encoding.encoder} makes opaque H.264: an .mp4 or .mov, without --codec or --alpha"
+        )
     if encoding.alpha and ending == ".mp4":
         raise UserError("an .mp4 cannot be transparent: use .mov, .webm, .webp, .apng, .gif or a folder/")
     level = QUALITIES.index(encoding.quality)
     if ending in (".mp4", ".mov"):
-        return _prores(level) if encoding.alpha else _mpeg4(ending, encoding.codec, level)
+        return _prores(level) if encoding.alpha else _mpeg4(ending, encoding, level)
     if ending == ".webm":
         return _webm(encoding.alpha, level)
     return _moving_picture(ending, "rgba" if encoding.alpha else "rgb24", level)
@@ -70,7 +85,7 @@ _FROM_RGB = {
 _AAC = {"acodec": "aac", "audio_bitrate": "160k"}
 
 
-def _mpeg4(ending: str, codec: str, level: int) -> Recipe:
+def _mpeg4(ending: str, encoding: Encoding, level: int) -> Recipe:
     choices: dict[str, _Options] = {
         "h264": {"vcodec": "libx264", "preset": "veryfast", "crf": (26, 21, 17)[level]},
         # Apple's players want HEVC under this name, and x265 tells its whole story unless asked not to.
@@ -82,9 +97,16 @@ def _mpeg4(ending: str, codec: str, level: int) -> Recipe:
             "x265-params": "log-level=error",
         },
         "av1": {"vcodec": "libsvtav1", "preset": 8, "crf": (42, 34, 26)[level]},
+        "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": (30, 25, 21)[level], "video_bitrate": 0},
+        "h264_videotoolbox": {"qscale:v": (45, 60, 72)[level]},
+        "h264_qsv": {"preset": "veryfast", "global_quality": (30, 25, 21)[level], "pix_fmt": "nv12"},
     }
     common = {"pix_fmt": "yuv420p", "chroma_sample_location": "center", "movflags": "+faststart"}
-    return Recipe(ending.removeprefix("."), "yuv420p", {**common, **choices[codec], **_BT709}, _AAC)
+    if encoding.encoder == SOFTWARE:
+        chosen = choices[encoding.codec]
+    else:
+        chosen = {"vcodec": encoding.encoder, **choices[encoding.encoder]}
+    return Recipe(ending.removeprefix("."), "yuv420p", {**common, **chosen, **_BT709}, _AAC)
 
 
 def _prores(level: int) -> Recipe:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -170,6 +171,23 @@ def ffmpeg_executable() -> str:
         raise UserError(
             "ffmpeg not found: run `pip install imageio-ffmpeg`, or set IMAGEIO_FFMPEG_EXE"
         ) from error
+
+
+@cache
+def encoder_fault(encoder: str) -> str | None:
+    """Why ffmpeg cannot use this encoder on this machine, in its own words; None if it can."""
+    command = [
+        ffmpeg_executable(),
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "color=s=256x256:d=0.2",
+    ]
+    process = subprocess.run([*command, "-c:v", encoder, "-f", "null", "-"], capture_output=True)
+    return None if process.returncode == 0 else process.stderr.decode(errors="replace").strip().split("\n")[0]
 
 
 def _command(

@@ -67,6 +67,9 @@ def add_file_options(verb: argparse.ArgumentParser) -> None:
     file.add_argument("--quality", choices=["low", "medium", "high"], help="default high")
     file.add_argument("--codec", choices=["h264", "hevc", "av1"], help="for .mp4, default h264")
     file.add_argument(
+        "--encoder", metavar="h264_nvenc|h264_videotoolbox|h264_qsv", help="a graphics card's, if it has one"
+    )
+    file.add_argument(
         "--audio", metavar="FILE|flutter|none", help="wings and chimes by default; a batch is silent"
     )
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.formats import ENDINGS, PNG_FOLDER, SMALL_ENDINGS, recipe_for
+from effect.formats import ENDINGS, PNG_FOLDER, SMALL_ENDINGS, SOFTWARE, recipe_for
 from effect.output import check_output, check_output_folder
 from effect.sound import BUILT_IN, SILENT, file_sound, flutter_sound
 from effect.timeline import Timeline
+from effect.video import encoder_fault
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -32,8 +33,11 @@ def check_clip(output: Path, inputs: Sequence[Path], settings: Settings) -> None
 
 
 def fitted_to(output: Path, settings: Settings, watch: Watch) -> Settings:
-    """The settings with what the kind of file leaves open decided: its longest side, and its sound."""
+    """The settings with what the kind of file and the machine leave open decided: longest side, sound, encoder."""
     ending = output.suffix.lower()
+    if settings.encoder != SOFTWARE and (fault := encoder_fault(settings.encoder)):
+        watch.notice(f"{settings.encoder} does not work on this machine ({fault}): encoding without it")
+        settings = replace(settings, encoder=SOFTWARE)
     if ending in SMALL_ENDINGS:
         settings = replace(settings, longest_px=SMALL_LONG_SIDE_PX)
     carries_sound = recipe_for(ending, settings.encoding).sound is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from effect import video
 from effect.errors import UserError
-from effect.formats import Encoding
+from effect.formats import SOFTWARE, Encoding
 from effect.framing import DEFAULT_LONG_SIDE_PX, Framing, cropped_size, framing_of, shrunk_size
 from effect.preset import DEFAULT_PRESET, Preset, load_preset
 from effect.sound import BUILT_IN, SILENT
@@ -47,6 +47,7 @@ class Settings:
     weights: Path | None = None
     codec: str = "h264"
     quality: str = "high"
+    encoder: str = SOFTWARE
     alpha: bool = False
     audio: str | None = None
     force: bool = False
@@ -82,8 +83,8 @@ class Settings:
 
     @property
     def encoding(self) -> Encoding:
-        """What the file is made of. UserError for a codec or quality that does not exist."""
-        return Encoding(self.codec, self.quality, self.alpha)
+        """What the file is made of. UserError for a codec, quality or encoder that does not exist."""
+        return Encoding(self.codec, self.quality, self.alpha, self.encoder)
 
     def preset(self) -> Preset:
         """The preset with every override applied, at the wanted length."""

@@ -80,6 +80,18 @@ def test_sound_that_was_asked_for_in_vain_is_said(pictures: Pictures, run_cli) -
     assert ran.code == 0 and ran.err == "note: a.gif cannot carry sound: --audio flutter is left out\n"
 
 
+def test_an_encoder_that_the_machine_lacks_is_replaced(
+    pictures: Pictures, run_cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.delivery.encoder_fault", lambda _: "no such device")
+    output = pictures.folder / "a.mp4"
+    ran = run_cli(
+        "vanish", pictures.photo, "-o", output, *SMALL_CLIP, *pictures.ready, "--encoder", "h264_nvenc"
+    )
+    note = "note: h264_nvenc does not work on this machine (no such device): encoding without it\n"
+    assert (ran.code, ran.err) == (0, note) and output.is_file()
+
+
 @pytest.mark.parametrize(
     ("output", "options", "message"),
     [
@@ -87,6 +99,9 @@ def test_sound_that_was_asked_for_in_vain_is_said(pictures: Pictures, run_cli) -
         ("a.webm", ("--codec", "av1"), ".mp4"),
         ("a.mp4", ("--audio", "gone.mp3"), "gone.mp3"),
         ("a.mp4", ("--quality", "best"), "medium"),
+        ("a.mp4", ("--encoder", "h264_fpga"), "h264_nvenc"),
+        ("a.webm", ("--encoder", "h264_nvenc"), ".mp4 or .mov"),
+        ("a.mp4", ("--encoder", "h264_qsv", "--codec", "hevc"), "--codec"),
         ("a.mp4", ("--aspect", "9:16", "--size", "90x160"), "--size or --aspect"),
         ("a.mp4", ("--aspect", "16"), "16:9"),
         ("a.mp4", ("--aspect", "1:0"), "16:9"),

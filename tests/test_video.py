@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from conftest import decode
 from effect.errors import UserError
-from effect.video import is_complete_clip, write_video
+from effect.formats import ENCODERS, VIDEO, recipe_for
+from effect.video import encoder_fault, is_complete_clip, write_video
 from effect.yuv import yuv420_bt709
 
 SIZE = (64, 48)
@@ -85,6 +87,21 @@ def test_conversion_follows_bt709() -> None:
         data = np.frombuffer(yuv420_bt709(np.full((4, 6, 3), rgb, np.uint8)), np.uint8)
         assert len(data) == 4 * 6 * 3 // 2
         assert {tuple(part) for part in np.stack([data[:6], data[24:30], data[30:]], axis=1)} == {levels}
+
+
+def test_encoders_are_tried_before_they_are_used() -> None:
+    assert encoder_fault("libx264") is None
+    assert "h264_of_nobody" in str(encoder_fault("h264_of_nobody"))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS[1:])
+def test_the_encoder_of_a_graphics_card_makes_the_same_kind_of_file(encoder: str) -> None:
+    """Its options, that is: what it makes of them only a machine with such a card can tell."""
+    software, card = recipe_for(".mp4", VIDEO), recipe_for(".mp4", replace(VIDEO, encoder=encoder))
+    assert card.options["vcodec"] == encoder and "crf" not in card.options
+    assert (card.muxer, card.pixels, card.sound) == (software.muxer, software.pixels, software.sound)
+    same = {key for key in software.options if "col" in key or key == "movflags"}
+    assert len(same) == 5 and all(card.options[key] == software.options[key] for key in same)
 
 
 def test_an_ending_under_way_leaves_nothing(tmp_path: Path) -> None:
