@@ -132,11 +132,15 @@ def square(rgb: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def resized(pixels: np.ndarray, size_px: int) -> np.ndarray:
-    """A square picture or mask, (S, S) or (S, S, C), of another size."""
+    """A square picture, uint8 (S, S, 3), or mask, bool (S, S), of another size; any coverage counts as mask."""
     if pixels.shape[0] == size_px:
         return pixels
-    how = cv2.INTER_AREA if pixels.shape[0] > size_px else cv2.INTER_CUBIC
-    return cv2.resize(pixels, (size_px, size_px), interpolation=how)
+    smaller, is_mask = pixels.shape[0] > size_px, pixels.dtype == bool
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR if is_mask else cv2.INTER_CUBIC
+    values = cv2.resize(
+        pixels.astype(np.float32) if is_mask else pixels, (size_px, size_px), interpolation=how
+    )
+    return values > 0 if is_mask else values
 
 
 def painter_of(generator: Generator, side_px: int = 0) -> Painter:
@@ -152,7 +156,7 @@ def painter_of(generator: Generator, side_px: int = 0) -> Painter:
         size_px = case.picture.shape[0]
         own_px = side_px or size_px
         picture = resized(case.picture, own_px)
-        hole = resized(case.hole.astype(np.float32), own_px) > 0
+        hole = resized(case.hole, own_px)
         guidance = canny(picture, ~hole) if wants_edges else np.zeros_like(hole)
         inputs = [as_tensor(picture), as_map(hole), as_map(guidance)]
         with torch.inference_mode():

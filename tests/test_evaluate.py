@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from effect.errors import UserError
 from effect.inpaint.nets import build, metadata_of
 from pipelines import peers
-from pipelines.evaluate import Case, Score, cost, make_cases, markdown, painter_of, score
+from pipelines.evaluate import Case, Score, cost, make_cases, markdown, painter_of, resized, score
 from pipelines.metrics import psnr, ssim
 
 SIZE = 64
@@ -215,3 +216,16 @@ def test_a_table_has_dashes_where_there_is_nothing_to_say():
     row = Score("fill", None, None, 20.123, 0.5, 10, 0.25, None, 0.5, 3.4, {"step": "9"})
     last = markdown([row], ["step", "seed"]).splitlines()[-1]
     assert last == "| fill | – | – | 20.12 | 0.5000 | 10.00 | 0.2500 | – | 0.5000 | 3 | 9 | – |"
+
+
+@pytest.mark.parametrize("size_px", [16, 48, 100])
+def test_a_resized_hole_covers_what_it_covered_and_little_more(size_px: int):
+    hole = np.zeros((48, 48), bool)
+    hole[10:30, 17:40] = True
+    scaled = resized(hole, size_px)
+    scale = size_px / 48
+    inner = np.zeros((size_px, size_px), bool)
+    inner[int(np.ceil(10 * scale)) : int(30 * scale), int(np.ceil(17 * scale)) : int(40 * scale)] = True
+    assert scaled.dtype == bool and scaled[inner].all()
+    reach = 2 * max(1, int(np.ceil(scale))) + 1
+    assert not scaled[cv2.dilate(inner.astype(np.uint8), np.ones((reach, reach), np.uint8)) == 0].any()

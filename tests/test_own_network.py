@@ -93,6 +93,31 @@ def test_the_small_inpainter_paints_with_the_weights_that_ship_for_it(
     np.testing.assert_array_equal(inpainter.restore(photo(), person())[~person()], photo()[~person()])
 
 
+def test_with_a_sketch_the_weights_that_take_one_paint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_cli
+):
+    weights = save_untrained(tmp_path, "gated", channels=8, sketch=True)
+    asked: list[str] = []
+    monkeypatch.setattr(gated, "ships", lambda name: True)
+    monkeypatch.setattr(gated, "checked_weights", lambda name: asked.append(name) or weights)
+    for name, picture in {"photo": photo(), "mask": person(), "sketch": strokes()}.items():
+        levels = picture if picture.dtype == np.uint8 else picture.astype(np.uint8) * 255
+        Image.fromarray(levels).save(tmp_path / f"{name}.png")
+    words = [
+        "restore",
+        tmp_path / "photo.png",
+        "--mask",
+        tmp_path / "mask.png",
+        "--sketch",
+        tmp_path / "sketch.png",
+    ]
+    ran = run_cli(*words, "-o", tmp_path / "plate.png")
+    assert ran.code == 0, ran.err
+    ran = run_cli(*words, "-o", tmp_path / "own.png", "--weights", weights)
+    assert ran.code == 0, ran.err
+    assert asked == ["sketch.safetensors"]
+
+
 def test_weights_ship_when_they_are_listed(tmp_path: Path):
     (tmp_path / "weights.toml").write_text("[gated]\nsha256 = ''")
     assert ships("gated", tmp_path) and not ships("small", tmp_path) and ships("gated")
