@@ -186,17 +186,16 @@ def against_peers(scene: Scene) -> Iterator[str]:
 
 
 def scaling(scene: Scene) -> dict[str, list[tuple[int, float]]]:
-    """Frames per second of drawing alone, by butterflies and by the frame's height."""
-    by_swarm = [(count, _rate(scene, count)) for count in SWARMS]
-    by_size = [(size[1], _rate(resized(scene, size), BUTTERFLIES)) for size in SIZES]
-    return {"frames/s by butterflies": by_swarm, "frames/s by height": by_size}
+    """Milliseconds a frame of drawing alone, by butterflies and by the frame's height."""
+    by_swarm = [(count, _drawing_ms(scene, count)) for count in SWARMS]
+    by_size = [(size[1], _drawing_ms(resized(scene, size), BUTTERFLIES)) for size in SIZES]
+    return {"ms a frame by butterflies": by_swarm, "ms a frame by height": by_size}
 
 
-def _rate(scene: Scene, butterflies: int) -> float:
+def _drawing_ms(scene: Scene, butterflies: int) -> float:
     timeline = planned(scene, butterflies)
     indices = busiest(timeline, FRAMES // 4)
-    cost = cost_of(lambda: [frame_at(scene, timeline, index) for index in indices], len(indices))
-    return 1000 / cost.wall
+    return cost_of(lambda: [frame_at(scene, timeline, index) for index in indices], len(indices)).wall
 
 
 def processes() -> Iterator[str]:
@@ -235,7 +234,7 @@ def processes() -> Iterator[str]:
 
 
 def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    """One panel for each curve, frames per second from 0."""
+    """One panel for each curve, from 0."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -244,8 +243,8 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     figure, panels = pyplot.subplots(1, len(curves), figsize=(9, 3), layout="constrained")
     for panel, (name, points) in zip(panels, curves.items(), strict=True):
         panel.plot(*zip(*points, strict=True), marker="o")
-        rate, _, what = name.partition(" by ")
-        panel.set(xlabel=what, ylabel=rate, xlim=(0, None), ylim=(0, None))
+        unit, _, what = name.partition(" by ")
+        panel.set(xlabel=what, ylabel=unit, xlim=(0, None), ylim=(0, None))
         panel.grid(alpha=0.3)
     figure.savefig(path, dpi=80)
 
@@ -258,7 +257,7 @@ def main() -> None:
         print(line, flush=True)
     curves = scaling(scene)
     for name, points in curves.items():
-        print(f"{name}: " + ", ".join(f"{at}: {rate:.1f}" for at, rate in points))
+        print(f"{name}: " + ", ".join(f"{at}: {value:.1f}" for at, value in points))
     if len(sys.argv) > 1:
         draw(curves, Path(sys.argv[1]))
 
