@@ -13,12 +13,8 @@ SMALL_ENDINGS = (".gif", ".webp", ".apng")  # shown small, and huge files when t
 CODECS = ("h264", "hevc", "av1")
 QUALITIES = ("low", "medium", "high")
 SOFTWARE = "software"
-ENCODERS = (
-    SOFTWARE,
-    "h264_nvenc",
-    "h264_videotoolbox",
-    "h264_qsv",
-)  # the others are parts of a graphics card
+# All others are parts of a graphics card.
+ENCODERS = (SOFTWARE, "h264_nvenc", "h264_videotoolbox", "h264_qsv")
 
 MOST_GIF_BYTES = 2_000_000_000  # ffmpeg holds all frames of a GIF until it knows their common palette
 

@@ -25,9 +25,8 @@ CLOTH_PATTERN = F32(0.35)  # share of the wing's light and dark that stays visib
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")  # numpy: dividing by 0 is no error
 by_rows = njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-set_num_threads(
-    1
-)  # of this thread: frames are drawn at the same time (see effect.ahead), not rows of one frame
+# Of this thread: frames are drawn at the same time (see effect.ahead), not rows of one frame.
+set_num_threads(1)
 
 
 @contextmanager

@@ -176,17 +176,8 @@ def ffmpeg_executable() -> str:
 @cache
 def encoder_fault(encoder: str) -> str | None:
     """Why ffmpeg cannot use this encoder on this machine, in its own words; None if it can."""
-    command = [
-        ffmpeg_executable(),
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        "color=s=256x256:d=0.2",
-    ]
-    process = subprocess.run([*command, "-c:v", encoder, "-f", "null", "-"], capture_output=True)
+    trial = f"-hide_banner -loglevel error -f lavfi -i color=s=256x256:d=0.2 -c:v {encoder} -f null -"
+    process = subprocess.run([ffmpeg_executable(), *trial.split()], capture_output=True)
     return None if process.returncode == 0 else process.stderr.decode(errors="replace").strip().split("\n")[0]
 
 

@@ -1,7 +1,8 @@
 """How fast clips are drawn, beside what nobody can save: `python -m pipelines.bench_render [PLOT.png]`.
 
 The yardstick is the encoder: the same frames, converted beforehand, through the same ffmpeg with the same settings.
-Machines are noisy, so everything is measured in turns in one run, and what counts are the ratios of medians.
+Machines are noisy, so ours and the encoder are measured in turns in one run, and what counts are the ratios of medians;
+moviepy is so slow that it gets one turn.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from PIL import Image
 
 from effect import video
 from effect.ahead import drawn_ahead
-from effect.butterflies import NO_PATCH, Pose, draw_butterfly
+from effect.butterflies import Pose, draw_butterfly
 from effect.compositor import frame_at
 from effect.formats import VIDEO, recipe_for
 from effect.photo import load_photo
@@ -132,7 +133,7 @@ def _sprite_clip(timeline: Timeline, number: int, seconds: float) -> object:
     pictures = []
     for grey in (0, 255):  # drawn over black and over white, as in effect.cutout
         picture = np.full((2 * reach, 2 * reach, 3), grey, np.uint8)
-        draw_butterfly(picture, load_species(swarm.species[number]), Pose(reach, reach, size, patch=NO_PATCH))
+        draw_butterfly(picture, load_species(swarm.species[number]), Pose(reach, reach, size))
         pictures.append(picture.astype(int))
     alpha = 255 - (pictures[1] - pictures[0]).max(axis=2)
 
@@ -149,9 +150,9 @@ def against_peers(scene: Scene) -> Iterator[str]:
     timeline = planned(scene, BUTTERFLIES)
     indices = busiest(timeline, FRAMES)
     flying = np.mean([len(timeline.swarm.visible(index)) for index in indices])
-    draw = partial(frame_at, scene, timeline)
-    frames = [draw(index) for index in indices]
-    raw = [yuv420_bt709(frame).tobytes() for frame in frames]
+    drawn = partial(frame_at, scene, timeline)
+    ahead = lambda: drawn_ahead(drawn, indices, os.cpu_count() or 1)  # as pipelines.render does
+    raw = [yuv420_bt709(frame).tobytes() for frame in ahead()]
     kinds: dict[str, list[Cost]] = {"encoder alone": [], "drawing and encoding": [], "drawing alone": []}
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
@@ -159,14 +160,9 @@ def against_peers(scene: Scene) -> Iterator[str]:
             works: dict[str, Callable[[], object]] = {
                 "encoder alone": lambda: encode_raw(raw, scene.size, clip),
                 "drawing and encoding": lambda: video.write_video(
-                    (frame_at(scene, timeline, index) for index in indices),
-                    clip,
-                    scene.size,
-                    FPS,
-                    FRAMES,
-                    True,
+                    ahead(), clip, scene.size, FPS, FRAMES, True
                 ),
-                "drawing alone": lambda: list(drawn_ahead(draw, indices, os.cpu_count() or 1)),
+                "drawing alone": lambda: list(ahead()),
             }
             for kind, work in works.items():
                 kinds[kind].append(cost_of(work, FRAMES))
@@ -211,17 +207,14 @@ def processes() -> Iterator[str]:
             "first frame of a photo of 1080 x 1440": ["frame", photo, "-o", picture, "--time", "0"],
         }
         for seconds in CLIP_SECONDS:
-            clip = [
+            size = ["--size", "1080x1920", "--duration", seconds]
+            runs[f"clip of {seconds} s at 1080 x 1920"] = [
                 "vanish",
                 DEMO,
                 "-o",
                 folder / f"{seconds}.mp4",
-                "--size",
-                "1080x1920",
-                "--duration",
-                seconds,
+                *size,
             ]
-            runs[f"clip of {seconds} s at 1080 x 1920"] = clip
         for title, arguments in runs.items():
             command = [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
             started = time.perf_counter()
