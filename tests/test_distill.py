@@ -110,7 +110,7 @@ def batch() -> Example:
     hole = torch.zeros(2, 1, SIZE, SIZE)
     hole[..., 16:40, 20:50] = 1
     picture = noise(2, 3, SIZE, SIZE, seed=3).clamp(-1, 1)
-    return Example(picture, hole, picture, torch.zeros_like(hole), torch.zeros_like(hole))
+    return Example(picture, hole, picture, torch.zeros_like(hole), torch.zeros_like(hole), hole)
 
 
 ALL = DistillConfig(output=1, features=2, attention=3, relation=4, perceptual=5)

@@ -102,6 +102,21 @@ def test_a_signal_neither_dies_nor_grows_through_untrained_layers(kind: Kind):
     assert 0.05 < difference < 5
 
 
+@pytest.mark.parametrize("dilation", [1, 2, 4, 8])
+def test_gradients_in_bfloat16_are_those_in_32_bits(dilation: int):
+    """torch 2.15 on processors: weights of dilated depthwise convolutions got any gradient, NaN among them."""
+    torch.manual_seed(10)
+    layer = GatedConv(24, 48, dilation=dilation, kind=Kind(conv="separable"))
+    x = torch.randn(4, 24, 32, 32).to(memory_format=torch.channels_last)
+    gradients = []
+    for autocast in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss = layer(x).float().square().mean()
+        gradients.append(torch.autograd.grad(loss, list(layer.parameters())))
+    for wanted, gradient in zip(*gradients, strict=True):
+        assert (gradient - wanted).norm() < 0.02 * wanted.norm()
+
+
 def test_expanded_layers_begin_with_the_size_that_full_ones_have():
     """Where ReLU6 halves in between, the start makes up for it."""
     torch.manual_seed(9)

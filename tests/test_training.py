@@ -279,9 +279,21 @@ def test_held_out_scores_are_of_the_completed_picture(pictures: Path):
     assert scores["SSIM_hole"] < scores["SSIM"] < 1
 
 
+def test_strips_that_an_attack_left_weigh_as_much_as_the_hole():
+    row = lambda *values: torch.tensor(values)[None, None, None]
+    hole, hidden, nothing = row(1.0, 0, 0, 0), row(1.0, 1, 0, 0), torch.zeros(1, 3, 1, 4)
+    batch = Example(nothing, hole, nothing, nothing, nothing, hidden)
+    for place, wanted in enumerate((0.5, 0.5, 0.1, 0.1)):  # one of two hidden pixels, one of two known ones
+        drawn = nothing.clone()
+        drawn[..., place] = 1
+        terms = loop.pixel_terms(LossConfig(known=0.2), [drawn], batch)
+        assert terms["refined"].item() == pytest.approx(wanted)
+
+
 def test_edges_are_scored_inside_the_hole():
     row = lambda *values: torch.tensor(values)[None, None, None]
     nothing = row(0.0, 0, 0, 0, 0, 0)
-    batch = Example(nothing, row(1.0, 1, 1, 1, 0, 0), nothing, nothing, row(1.0, 1, 0, 0, 1, 0))
+    hole = row(1.0, 1, 1, 1, 0, 0)
+    batch = Example(nothing, hole, nothing, nothing, row(1.0, 1, 0, 0, 1, 0), hole)
     assert edge_scores(row(0.9, 0.2, 0.8, 0.7, 0, 1), batch) == {"precision": 1 / 3, "recall": 0.5}
     assert edge_scores(nothing, batch) == {"precision": 1.0, "recall": 0.0}

@@ -143,12 +143,13 @@ def test_pictures_of_folders_and_tars_are_read_in_one_order(tmp_path: Path):
 
 def test_an_example_is_input_hole_and_truth():
     for index in range(8):
-        picture, hole, truth, guidance, edges = scenes(attack_share=0.5)[index]
+        picture, hole, truth, guidance, edges, hidden = scenes(attack_share=0.5)[index]
         assert not guidance.any() and not edges.any()  # not asked for
         assert picture.shape == truth.shape == (3, SIZE, SIZE) and hole.shape == (1, SIZE, SIZE)
         assert truth.min() >= -1 and truth.max() <= 1 and truth.std() > 0.1
         assert set(hole.unique().tolist()) == {0.0, 1.0}
         assert hole.mean() < masks.MAX_HOLE_SHARE + 0.1
+        assert (hidden >= hole).all()
 
 
 def test_an_example_depends_on_seed_and_number_alone():
@@ -167,6 +168,7 @@ def test_an_example_depends_on_seed_and_number_alone():
 def test_without_attack_the_input_is_the_truth():
     data = scenes(attack_share=0.0)
     assert all(data[index][0].equal(data[index][2]) for index in range(10))
+    assert all(data[index].hidden.equal(data[index].hole) for index in range(10))
 
 
 def test_an_attacked_input_differs_only_where_the_person_is():
@@ -198,6 +200,16 @@ def test_an_unbitten_hole_hides_the_person_and_a_bitten_one_leaves_strips():
         for data in (whole, bitten)
     ]
     assert seen[0] == 0 and seen[1] > 50
+
+
+def test_what_an_attack_bites_away_still_counts_as_hidden():
+    whole, bitten = scenes(attack_share=1.0, attack_contour=0.0), scenes(attack_share=1.0, attack_contour=0.4)
+    for index in range(8):
+        example = bitten[index]
+        assert example.hidden.equal(whole[index].hole)
+        assert example.hole.sum() < example.hidden.sum()
+        strips = ((example.picture != example.truth).any(dim=0, keepdim=True)) & (example.hole == 0)
+        assert (example.hidden[strips] == 1).all()
 
 
 def test_shares_choose_the_kind_of_hole():

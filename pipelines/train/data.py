@@ -53,7 +53,9 @@ class Example(NamedTuple):
     """One example, or a batch of them with one more dimension in front.
 
     picture, truth: (3, S, S) in -1..1, which differ only where a person was pasted in; hole: (1, S, S), 1 = missing;
-    guidance: (1, S, S), 0 or 1, what the network is told besides; edges: (1, S, S), 0 or 1, the truth's own.
+    guidance: (1, S, S), 0 or 1, what the network is told besides; edges: (1, S, S), 0 or 1, the truth's own; hidden:
+    (1, S, S), the hole before an attack bit into it: what losses weigh as missing, or strips of a person beside the hole
+    would count as little as other known pixels, and a network would keep them.
     """
 
     picture: Tensor
@@ -61,6 +63,7 @@ class Example(NamedTuple):
     truth: Tensor
     guidance: Tensor
     edges: Tensor
+    hidden: Tensor
 
 
 def read_pictures(places: Sequence[Path]) -> list[bytes]:
@@ -129,14 +132,16 @@ class Scenes(Dataset[Example]):
         rng = np.random.default_rng((self.seed, index))
         truth = self.crop(decode(self.photos[rng.integers(len(self.photos))], "RGB"), rng)
         if rng.random() < self.config.attack_share:
-            picture, hole = self.attacked(truth, rng)
+            picture, hidden, hole = self.attacked(truth, rng)
         else:
             picture, hole = truth, self.hole(rng)
+            hidden = hole
         edges, guidance = np.zeros_like(hole), np.zeros_like(hole)
         if self.config.guidance != "none":
             edges = canny(truth)
             guidance = canny(picture, ~hole) if self.config.guidance == "known" else sketch(edges, hole, rng)
-        return Example(as_tensor(picture), as_map(hole), as_tensor(truth), as_map(guidance), as_map(edges))
+        maps = map(as_map, (guidance, edges, hidden))
+        return Example(as_tensor(picture), as_map(hole), as_tensor(truth), *maps)
 
     def crop(self, rgb: np.ndarray, rng: Generator) -> np.ndarray:
         """A random square of the photo, 1 to 2.1 times the training size, shrunk to it; mirrored half of the time."""
@@ -156,15 +161,15 @@ class Scenes(Dataset[Example]):
             return masks.person_hole(self.silhouettes, config.size_px, rng)
         return masks.stroke_hole(config.size_px, rng) if kind == 1 else masks.box_hole(config.size_px, rng)
 
-    def attacked(self, truth: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The scene with a person in it, and the person's mask, grown and then bitten along its contour."""
+    def attacked(self, truth: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The scene with a person in it; the person's mask, grown; the same, bitten along its contour."""
         for _ in range(PLACING_TRIES):
             person = self.person(rng)
             pasted = paste(truth, person, rng)
             if pasted:
                 picture, hole = pasted
                 bites = self.config.attack_contour, self.config.attack_block
-                return picture, masks.attack(hole, *bites, rng)
+                return picture, hole, masks.attack(hole, *bites, rng)
         raise UserError("the cut-out persons are nearly empty: they must be opaque where the person is")
 
     def person(self, rng: Generator) -> np.ndarray:

@@ -116,8 +116,8 @@ def train(
                 * losses.balanced_cross_entropy(fake, batch.edges, batch.hole, weights.known)
             }
         else:
-            real, fake = batch.truth, batch.truth * (1 - batch.hole) + drawn[-1] * batch.hole
-            condition = torch.cat([batch.hole, batch.guidance], dim=1) if guided else batch.hole
+            real, fake = batch.truth, batch.truth * (1 - batch.hidden) + drawn[-1] * batch.hidden
+            condition = torch.cat([batch.hidden, batch.guidance], dim=1) if guided else batch.hidden
             terms = pixel_terms(weights, drawn, batch)
             if vgg is not None and weights.of_features:
                 with autocast():
@@ -208,7 +208,7 @@ def grey(rgb: Tensor) -> Tensor:
 
 
 def pixel_terms(weights: LossConfig, drawn: list[Tensor], batch: Example) -> dict[str, Tensor]:
-    l1 = [losses.l1(one, batch.truth, batch.hole, weights.known) for one in drawn]
+    l1 = [losses.l1(one, batch.truth, batch.hidden, weights.known) for one in drawn]
     terms = {"coarse": weights.coarse * sum(l1[:-1], l1[0].new_zeros(()))} if len(l1) > 1 else {}
     return {**terms, "refined": weights.refined * l1[-1]}
 

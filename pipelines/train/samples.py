@@ -20,7 +20,7 @@ def save_samples(generator: Generator, batch: Example, path: Path) -> None:
 
     batch: on the generator's device.
     """
-    picture, hole, truth, guidance, edges = (part[:ROWS] for part in batch)
+    picture, hole, truth, guidance, edges, _ = (part[:ROWS] for part in batch)
     known = picture * (1 - hole)
     columns = [torch.maximum(known, guidance * 2 - 1)]
     for drawn in generator(picture, hole, guidance):

@@ -78,8 +78,7 @@ class GatedConv(nn.Module):
         if stands_alone and kind.gate == "one":
             self.gate = nn.Conv2d(inputs, 1, *place)
         elif stands_alone:
-            depthwise = nn.Conv2d(inputs, inputs, *place, groups=inputs)
-            self.gate = nn.Sequential(depthwise, nn.Conv2d(inputs, self.features, 1))
+            self.gate = nn.Sequential(DepthwiseConv(inputs, place), nn.Conv2d(inputs, self.features, 1))
         # torch's own start leaves 28 % of a signal in every gated layer: after the sixteen of a network only
         # biases are left, and hundreds of steps pass before the picture counts.
         start(self.conv, self.features, gain)
@@ -94,6 +93,18 @@ class GatedConv(nn.Module):
 
     def activated(self, features: Tensor) -> Tensor:
         return F.elu(features) if self.activation == "elu" else F.leaky_relu(features, LEAK)
+
+
+class DepthwiseConv(nn.Conv2d):
+    """A convolution of each channel by itself, always in 32 bits: in bfloat16 torch 2.15 returns wrong gradients of
+    dilated ones on processors (of the weights, up to NaN), and takes longer for them."""
+
+    def __init__(self, channels: int, place: Place):
+        super().__init__(channels, channels, *place, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 class Shuffle(nn.Module):
@@ -122,7 +133,7 @@ def separable(inputs: int, outputs: int, place: Place, expansion: int) -> nn.Seq
     what the projection needs. No batch normalisation, and no shortcut.
     """
     width = expansion * inputs
-    depthwise, project = nn.Conv2d(width, width, *place, groups=width), nn.Conv2d(width, outputs, 1)
+    depthwise, project = DepthwiseConv(width, place), nn.Conv2d(width, outputs, 1)
     if expansion == 1:
         return nn.Sequential(depthwise, project)
     return nn.Sequential(nn.Conv2d(inputs, width, 1), nn.ReLU6(), depthwise, nn.ReLU6(), project)
