@@ -54,8 +54,8 @@ class Example(NamedTuple):
 
     picture, truth: (3, S, S) in -1..1, which differ only where a person was pasted in; hole: (1, S, S), 1 = missing;
     guidance: (1, S, S), 0 or 1, what the network is told besides; edges: (1, S, S), 0 or 1, the truth's own; hidden:
-    (1, S, S), the hole before an attack bit into it: what losses weigh as missing, or strips of a person beside the hole
-    would count as little as other known pixels, and a network would keep them.
+    (1, S, S), the hole before an attack bit into it: what losses weigh as missing. Strips of a person beside the hole
+    would otherwise count as little as other known pixels, and a network would keep them.
     """
 
     picture: Tensor
