@@ -10,7 +10,7 @@ from effect.inpaint.nets import build
 from pipelines.evaluate import Score, cost, markdown
 from pipelines.train import speed
 from pipelines.train.study import over_seeds, recipe_of, runs_of
-from pipelines.train.study_rows import LADDER, STUDIES, TEACHER, Row
+from pipelines.train.study_rows import LADDER, SIDE_AT_WORK, STUDIES, TEACHER, Row
 
 SIZE = 64
 
@@ -19,7 +19,7 @@ def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
     rows = {row.name: row for row in STUDIES["ladder"]}
     recipes = {name: recipe_of(row, {}, 1) for name, row in rows.items()}
     networks = [(build(recipes[name].network, recipes[name].settings), recipes[name]) for name in LADDER]
-    gmac = [cost(network, recipe.data.size_px)[1] for network, recipe in networks]
+    gmac = [cost(network, SIDE_AT_WORK * recipe.data.size_px)[1] for network, recipe in networks]
     assert (
         gmac == sorted(gmac, reverse=True) and gmac[0] == pytest.approx(25.28, abs=0.01) and gmac[-1] <= 0.3
     )
@@ -77,7 +77,7 @@ def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monk
         f"| {name}" for name in names
     ]
     assert "1, 2" in quality and "±" in quality
-    line = next(line for line in times.splitlines() if line.startswith("| separable-24-1 | 64 |"))
+    line = next(line for line in times.splitlines() if line.startswith(f"| separable-24-1 | {2 * SIZE} |"))
     numbers = [float(cell) for cell in line.strip("| ").split(" | ")[1:]]
     assert len(numbers) == 12 and all(number > 0 for number in numbers[1:])
     assert (tmp_path / "run" / "separable-24-1-int8.onnx").exists()

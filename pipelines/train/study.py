@@ -2,7 +2,7 @@
 and prints one table.
 
 networks: the four networks, from scratch, with L1 alone. gan: four GAN losses with and without features of VGG16, from
-one warm start. attack: the gated network trained without and with the boundary attack, scored with clean masks and with
+one warm start. attack: one network trained without and with the boundary attack, scored with clean masks and with
 bitten ones.
 ladder: ever smaller networks, plain and distilled, with times and sizes. distill: what of a teacher helps the smallest.
 """
@@ -22,7 +22,7 @@ from pipelines.train.checkpoint import WEIGHTS
 from pipelines.train.data import read_pictures
 from pipelines.train.job import Beginning, Files, print_now, train_recipe, with_steps
 from pipelines.train.recipe import Recipe
-from pipelines.train.study_rows import STUDIES, TEACHER, Row
+from pipelines.train.study_rows import SIDE_AT_WORK, STUDIES, TEACHER, Row
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
 ATTACK = 0.3  # share of the contour that is bitten when the attack is scored
@@ -81,7 +81,8 @@ def study(
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
         told[run] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}
         if row.scored:
-            sides_px[folder / run / WEIGHTS] = recipe.data.size_px if name == "ladder" else size_px
+            at_work = SIDE_AT_WORK * recipe.data.size_px if name == "ladder" else size_px
+            sides_px[folder / run / WEIGHTS] = at_work
     tables = []
     for title, scores in tables_of(name, folder, sides_px, files, Scoring(size_px, count, band_px), vgg):
         rows = [replace(row, training={**row.training, **told.get(row.name, {})}) for row in scores]
