@@ -1,7 +1,7 @@
 """The job `evaluate`: how well networks restore what a person hides, beside their untrained selves and their peers."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from json import dumps
 from pathlib import Path
@@ -60,6 +60,15 @@ class Score:
     )  # of a field, where a row is the mean of several runs
 
 
+@dataclass(frozen=True)
+class Entrant:
+    """Weights that take part, under a name. side_px: it sees the cases scaled to this; 0 = as large as they are."""
+
+    name: str
+    weights: Path
+    side_px: int = 0
+
+
 def evaluate_files(
     weights: Sequence[Path],
     photos: Sequence[Path] = (),
@@ -80,7 +89,8 @@ def evaluate_files(
         raise UserError(f"--attack is a share of the contour from 0 to 1, not {attack:g}")
     pictures = read_pictures(photos)[: count or None]
     cases = make_cases(pictures, read_pictures(masks), read_pictures(persons), size_px, attack)
-    scores = evaluate(weights, cases, open_vgg(vgg) if vgg else None, band_px, sheet)
+    entrants = [Entrant(file.parent.name if file.stem == "ema" else file.stem, file) for file in weights]
+    scores = evaluate(entrants, cases, open_vgg(vgg) if vgg else None, band_px, sheet)
     if not json:
         return markdown(scores)
     told = dict(photos=len(cases), size_px=size_px, attack=attack, band_px=band_px)
@@ -214,18 +224,16 @@ def score(
 
 
 def evaluate(
-    weights: Sequence[Path],
+    entrants: Sequence[Entrant],
     cases: list[Case],
     vgg: VGGFeatures | None,
     band_px: int = 0,
     sheet: Path | None = None,
     with_peers: bool = True,
-    sides_px: Mapping[Path, int] = {},
 ) -> list[Score]:
-    """A row for each weights file, and with peers for its untrained network, mean colour, Telea and pypatchmatch.
+    """A row for each entrant, and with peers for its untrained network, mean colour, Telea and pypatchmatch.
 
-    sheet: where a PNG goes that shows the first cases: the input, each row's picture, the truth. sides_px: sizes that
-    weights work at, where it is not the cases' own.
+    sheet: where a PNG goes that shows the first cases: the input, each row's picture, the truth.
     Raises UserError for weights that cannot be read or do not paint, and for a size that does not fit them.
     """
     scores: list[Score] = []
@@ -236,10 +244,11 @@ def evaluate(
         pictures.append(row[1])
 
     untrained: dict[str, Generator] = {}
-    for file in weights:
+    for entrant in entrants:
+        file = entrant.weights
         generator = load_generator(file)
         network = metadata_of(generator)["network"]
-        size_px = sides_px.get(file, cases[0].truth.shape[0])
+        size_px = entrant.side_px or cases[0].truth.shape[0]
         if network == "edges":
             raise UserError(f"{file} draws edges, no pictures: evaluate the edgeconnect trained with it")
         if size_px % generator.stride:
@@ -247,8 +256,7 @@ def evaluate(
         parameters, gmac = cost(generator, size_px)
         with safe_open(file, "pt") as stored:
             told = dict(stored.metadata())
-        name = file.parent.name if file.stem == "ema" else file.stem
-        row = score(name, painter_of(generator, size_px), cases, vgg, band_px)
+        row = score(entrant.name, painter_of(generator, size_px), cases, vgg, band_px)
         add(row, parameters=parameters, gmac=gmac, training=told)
         torch.manual_seed(0)
         untrained.setdefault(network, build(network, asdict(generator.config)))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scenes import save_training_pictures
-from untrained import save_untrained
+from untrained import TwoMaps, save_untrained
 
 from effect.inpaint.nets import build, load_generator
 from pipelines.train import loop, transfer
@@ -97,13 +97,6 @@ def test_relation_transfer_is_what_the_paper_writes():
 
 
 # --- the teacher
-
-
-class TwoMaps(torch.nn.Module):
-    """In the place of VGG16."""
-
-    def forward(self, rgb: torch.Tensor) -> list[torch.Tensor]:
-        return [rgb * 2, rgb[:, :1]]
 
 
 def batch() -> Example:

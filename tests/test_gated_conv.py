@@ -12,7 +12,6 @@ from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
 from effect.inpaint.nets.gated_conv import GatedConv, Kind
 from pipelines.evaluate import cost
 from pipelines.train.recipe import Recipe
-from pipelines.train.study_rows import SIDE_AT_WORK
 
 KINDS = {
     "full": Kind(),
@@ -61,7 +60,7 @@ def test_what_a_network_costs_is_what_two_counters_say(kind: Kind):
 
 def test_the_smallest_recipe_keeps_to_its_budget_and_lighter_kinds_cost_less():
     small = Recipe.read(Path("small"))
-    assert small.data.size_px * SIDE_AT_WORK == 128 and small.settings["channels"] == 24
+    assert small.data.size_px == 128 and small.settings["channels"] == 24
     parameters, gmac = cost(build(small.network, small.settings), 128)
     assert gmac <= 0.3 and parameters < 1  # one byte a weight in int8
     ladder = [{}, {"conv": "grouped"}, {"conv": "separable"}, {"conv": "separable", "channels": 24}]

@@ -5,33 +5,38 @@ from pathlib import Path
 
 import pytest
 from scenes import save_training_pictures
+from untrained import TwoMaps, save_untrained
 
 from effect.inpaint.nets import build
 from pipelines.evaluate import Score, cost, markdown
-from pipelines.train import speed
+from pipelines.train import job, speed, study
 from pipelines.train.study import over_seeds, recipe_of, runs_of
-from pipelines.train.study_rows import LADDER, SIDE_AT_WORK, STUDIES, TEACHER, Row
+from pipelines.train.study_rows import LADDER, LADDER_TOP, STUDIES, Row
 
 SIZE = 64
 
 
 def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
     rows = {row.name: row for row in STUDIES["ladder"]}
-    recipes = {name: recipe_of(row, {}, 1) for name, row in rows.items()}
-    networks = [(build(recipes[name].network, recipes[name].settings), recipes[name]) for name in LADDER]
-    gmac = [cost(network, SIDE_AT_WORK * recipe.data.size_px)[1] for network, recipe in networks]
+    recipes = {name: recipe_of(row, {}, 10) for name, row in rows.items()}
+    networks = [(build("gated"), side_px) for side_px in LADDER_TOP.values()]
+    networks += [(build("gated", recipes[name].settings), recipes[name].data.size_px) for name in LADDER]
+    gmac = [cost(network, side_px)[1] for network, side_px in networks]
     assert (
         gmac == sorted(gmac, reverse=True) and gmac[0] == pytest.approx(25.28, abs=0.01) and gmac[-1] <= 0.3
     )
-    for name, row in rows.items():
-        if row.distilled:
-            plain = name.removesuffix("-distilled")
-            assert recipes[name] == recipes[plain] and row.seeds == rows[plain].seeds
-    assert not rows[TEACHER].distilled
+    for name in LADDER:
+        first, plain, distilled = (rows[name + ending] for ending in ("-64", "", "-distilled"))
+        assert plain.after == distilled.after == first.name and not first.scored
+        assert recipes[first.name].settings == recipes[name].settings
+        assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 25)
+        taught = replace(recipes[distilled.name], distill=recipes[name].distill)
+        assert taught == recipes[name] and distilled.distilled and not plain.distilled
+        assert plain.seeds == distilled.seeds
     assert [row.seeds for row in rows.values()].count(3) == 4
     runs = [(run, recipe.run.seed) for _, run, recipe in runs_of("ladder", {}, 1)]
-    assert ("separable-24-distilled-3", 3) in runs and ("full-256", 1) in runs
-    assert len({run for run, _ in runs}) == len(runs) == 16
+    assert ("separable-24-distilled-3", 3) in runs and ("grouped", 1) in runs
+    assert len({run for run, _ in runs}) == len(runs) == 17
 
 
 def test_the_ablation_adds_one_transfer_at_a_time():
@@ -60,31 +65,35 @@ def test_seeds_become_their_mean_and_their_spread():
 
 def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(speed, "ROUNDS", 2)
+    monkeypatch.setattr(study, "open_vgg", lambda file: None)
+    monkeypatch.setattr(job, "open_vgg", lambda file: TwoMaps())
     save_training_pictures(tmp_path, SIZE)
-    names = ("full-128", "separable-24", "separable-24-distilled")
+    names = ("separable-24-64", "separable-24", "separable-24-distilled")
     rows = [replace(row, seeds=1 + (row.seeds > 1)) for row in STUDIES["ladder"] if row.name in names]
     monkeypatch.setitem(STUDIES, "ladder", rows)
+    weights = save_untrained(tmp_path, "gated", channels=8)
     words: list[object] = ["study", "ladder", "--run", tmp_path / "run", "--steps", 1, "--size", 2 * SIZE]
     for name in ("photos", "masks", "persons"):
         words += [f"--{name}", tmp_path / name]
     for setting in (f"data.size_px={SIZE}", "network.channels=8", "data.batch=2", "data.workers=0"):
         words += ["--set", setting]
-    words += ["--held-out", tmp_path / "photos", "--set", "run.held_out_count=1"]
+    words += ["--held-out", tmp_path / "photos", "--set", "run.held_out_count=1", "--teacher", weights]
     ran = run_cli(*words)
     assert ran.code == 0, ran.err
     quality, times = (tmp_path / "run" / "table.md").read_text().split("ladder: median")
-    assert [line.split(" | ")[0] for line in quality.splitlines() if "| small |" in line] == [
-        f"| {name}" for name in names
-    ]
+    shown = [line.split(" | ")[0].strip("| ") for line in quality.splitlines() if line.startswith("| ")]
+    assert shown[2:] == ["full-256", "full-128", "separable-24", "separable-24-distilled"]
     assert "1, 2" in quality and "±" in quality
-    line = next(line for line in times.splitlines() if line.startswith(f"| separable-24-1 | {2 * SIZE} |"))
+    assert f"| full-256 | {LADDER_TOP['full-256']} |" in times
+    line = next(line for line in times.splitlines() if line.startswith(f"| separable-24-1 | {SIZE} |"))
     numbers = [float(cell) for cell in line.strip("| ").split(" | ")[1:]]
     assert len(numbers) == 12 and all(number > 0 for number in numbers[1:])
     assert (tmp_path / "run" / "separable-24-1-int8.onnx").exists()
 
 
-def test_the_ablation_needs_a_teacher(tmp_path: Path, run_cli):
+@pytest.mark.parametrize("name", ["ladder", "distill"])
+def test_students_need_a_teacher(tmp_path: Path, run_cli, name: str):
     save_training_pictures(tmp_path, SIZE)
-    words = ["study", "distill", "--run", tmp_path / "run", "--steps", 1, "--photos", tmp_path / "photos"]
+    words = ["study", name, "--run", tmp_path / "run", "--steps", 1, "--photos", tmp_path / "photos"]
     ran = run_cli(*words, "--held-out", tmp_path / "photos")
     assert ran.code == 2 and "--teacher" in ran.err and ran.err.count("\n") == 1

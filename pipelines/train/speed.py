@@ -1,7 +1,7 @@
 """How long networks take on one and two cores, and how large their files are."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -11,7 +11,7 @@ import torch
 
 from effect.inpaint.nets import load_generator
 from pipelines import onnx_file
-from pipelines.evaluate import make_cases
+from pipelines.evaluate import Entrant, make_cases
 from pipelines.export import CALIBRATED_PHOTOS, export, inputs_of
 
 CORES = (1, 2)
@@ -21,19 +21,19 @@ RUNTIMES = ("torch fp32", "torch bf16", "ONNX fp32", "ONNX int8")
 
 
 def speed_table(
-    weights: Mapping[Path, int], photos: Sequence[bytes], masks: Sequence[bytes], folder: Path
+    entrants: Sequence[Entrant], photos: Sequence[bytes], masks: Sequence[bytes], folder: Path
 ) -> str:
-    """The table in markdown: median milliseconds for one picture. weights: file -> size in pixels that it works at.
+    """The table in markdown: median milliseconds for one picture of each entrant's size.
 
     Writes each network as ONNX into `folder`, in 32 and in 8 bits; photos and masks calibrate the latter.
     """
     times = [f"{runtime}, {cores}" for runtime in RUNTIMES for cores in CORES]
     lines = [["", "px", *SIZES, *times], ["---"] * (2 + len(SIZES) + len(times))]
-    for file, size_px in weights.items():
+    for name, file, size_px in ((one.name, one.weights, one.side_px) for one in entrants):
         generator = load_generator(file)
         cases = make_cases(photos[:CALIBRATED_PHOTOS], masks, [], size_px)
         examples = [inputs_of(case) for case in cases]
-        full, small = (folder / f"{file.parent.name}{kind}.onnx" for kind in ("", "-int8"))
+        full, small = (folder / f"{name}{kind}.onnx" for kind in ("", "-int8"))
         export(generator, full)
         onnx_file.quantise(full, small, examples)
         sizes = [f"{path.stat().st_size / 1e6:.2f}" for path in (file, full, small)]
@@ -45,7 +45,7 @@ def speed_table(
             for cores in CORES:
                 run = partial(onnx_file.run, onnx_file.open_session(path, cores), examples[0])
                 cells.append(milliseconds(run))
-        lines.append([file.parent.name, str(size_px), *sizes, *(f"{cell:.1f}" for cell in cells)])
+        lines.append([name, str(size_px), *sizes, *(f"{cell:.1f}" for cell in cells)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

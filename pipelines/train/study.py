@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from effect.errors import UserError
-from pipelines.evaluate import COLUMNS, Score, evaluate, make_cases, markdown
+from pipelines.evaluate import COLUMNS, Entrant, Score, evaluate, make_cases, markdown
 from pipelines.onnx_file import require_onnx
 from pipelines.train.checkpoint import WEIGHTS
 from pipelines.train.data import read_pictures
 from pipelines.train.job import Beginning, Files, print_now, train_recipe, with_steps
 from pipelines.train.recipe import Recipe
-from pipelines.train.study_rows import SIDE_AT_WORK, STUDIES, TEACHER, Row
+from pipelines.train.study_rows import LADDER_TOP, STUDIES, Row
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
 ATTACK = 0.3  # share of the contour that is bitten when the attack is scored
@@ -54,9 +54,9 @@ def study(
     folder, pictures beside it.
 
     overrides: "section.key" -> value, for every row's recipe; scored are the middle squares, `size_px` wide, of the
-    first `count` held-out photos (0 = all); teacher: for the rows that are distilled, in the ladder by default one of
-    its own; it is scored, too; places: the fields of `Files`. Raises UserError without a budget (`steps`,
-    or run.steps, run.minutes, run.processor_minutes), and for files that are missing.
+    first `count` held-out photos (0 = all); teacher: for the rows that are distilled, and scored, too; places: the
+    fields of `Files`. Raises UserError without a budget (`steps`, or run.steps, run.minutes, run.processor_minutes),
+    and for files that are missing.
     """
     folder, files, tell = run_folder, Files(**places), print_now
     if not (steps or {"run.steps", "run.minutes", "run.processor_minutes"} & overrides.keys()):
@@ -65,32 +65,32 @@ def study(
         raise UserError("name the photos to score on: --held-out FOLDER|TAR ...")
     if name == "gan" and not start:
         raise UserError("the rows of this study begin with the same weights: name them with --start FILE")
-    if name == "distill" and not teacher:
+    if name in ("ladder", "distill") and not teacher:
         raise UserError("the rows of this study learn from the same network: name it with --teacher WEIGHTS")
     if name == "ladder":
         require_onnx()
-    vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "distill") else None
+    vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "ladder", "distill") else None
     told: dict[str, dict[str, str]] = {}
-    sides_px = {teacher: size_px} if teacher and name in ("ladder", "distill") else {}
+    entrants = entrants_of(name, teacher)
     for row, run, recipe in runs_of(name, overrides, steps):
         tell(f"== {name}: {run}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
-        taught_by = (teacher or folder / TEACHER / WEIGHTS) if row.distilled else None
-        begin = Beginning(start, edges, taught_by)
+        before = folder / row.after / WEIGHTS if row.after else start
+        begin = Beginning(before, edges, teacher if row.distilled else None)
         train_recipe(recipe, folder / run, files, tell, resume=True, begin=begin)
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
         told[run] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}
         if row.scored:
-            at_work = SIDE_AT_WORK * recipe.data.size_px if name == "ladder" else size_px
-            sides_px[folder / run / WEIGHTS] = at_work
+            side_px = recipe.data.size_px if name == "ladder" else 0
+            entrants.append(Entrant(run, folder / run / WEIGHTS, side_px))
     tables = []
-    for title, scores in tables_of(name, folder, sides_px, files, Scoring(size_px, count, band_px), vgg):
+    for title, scores in tables_of(name, folder, entrants, files, Scoring(size_px, count, band_px), vgg):
         rows = [replace(row, training={**row.training, **told.get(row.name, {})}) for row in scores]
         tables.append(f"{title}\n\n{markdown(over_seeds(rows, STUDIES[name]), TOLD)}\n")
     if name == "ladder":
         from pipelines.train.speed import speed_table
 
-        first = {file: side for file, side in sides_px.items() if file.parent.name in plain_rows(name)}
+        first = [one for one in entrants if one.name in plain_rows(name)]
         photos, masks = read_pictures(files.photos), read_pictures(files.masks)
         title = "ladder: median ms for one picture, by cores, and the size of the files"
         tables.append(f"{title}\n\n{speed_table(first, photos, masks, folder)}\n")
@@ -107,9 +107,16 @@ def runs_of(name: str, overrides: Mapping[str, str], steps: int | None) -> Itera
             yield row, run, replace(recipe, run=replace(recipe.run, seed=recipe.run.seed + number))
 
 
+def entrants_of(name: str, teacher: Path | None) -> list[Entrant]:
+    """Who is scored besides the rows: the teacher, which is also the top of the ladder."""
+    if name == "ladder" and teacher:
+        return [Entrant(top, teacher, side_px) for top, side_px in LADDER_TOP.items()]
+    return [Entrant("teacher", teacher)] if name == "distill" and teacher else []
+
+
 def plain_rows(name: str) -> set[str]:
-    """The first runs of the rows without a teacher: a teacher changes neither times nor sizes."""
-    return {row.runs[0] for row in STUDIES[name] if not row.distilled}
+    """The first runs of the rows without a teacher, which changes neither times nor sizes."""
+    return {*LADDER_TOP, *(row.runs[0] for row in STUDIES[name] if not row.distilled)}
 
 
 def over_seeds(scores: list[Score], rows: list[Row]) -> list[Score]:
@@ -152,12 +159,12 @@ def recipe_of(row: Row, overrides: Mapping[str, str], steps: int | None) -> Reci
 def tables_of(
     name: str,
     folder: Path,
-    sides_px: Mapping[Path, int],
+    entrants: list[Entrant],
     files: Files,
     scoring: Scoring,
     vgg: VGGFeatures | None,
 ) -> Iterator[tuple[str, list[Score]]]:
-    """Each table's title and rows: one table, or one for each attack. sides_px: weights -> size that they work at."""
+    """Each table's title and rows: one table, or one for each attack."""
     photos, masks = read_pictures(files.held_out), read_pictures(files.masks)
     photos = photos[: scoring.count or None]
     # Both tables of the attack need the same people in the same places; the others need holes alone.
@@ -170,4 +177,4 @@ def tables_of(
         title = f"{name}: {len(cases)} photos, {scoring.size_px} px, {holes}, band of {scoring.band_px} px"
         sheet = folder / (f"{name}-attacked.png" if attack else f"{name}.png")
         peers = name not in ("gan", "ladder", "distill")
-        yield title, evaluate(list(sides_px), cases, vgg, scoring.band_px, sheet, peers, sides_px)
+        yield title, evaluate(entrants, cases, vgg, scoring.band_px, sheet, peers)

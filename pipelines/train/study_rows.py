@@ -17,14 +17,16 @@ FEATURES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, whether
-    it learns from the study's teacher, and how often it is trained, each time with another seed."""
+    """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, the row
+    whose weights it begins with, whether it learns from the study's teacher, and how often it is trained, each time
+    with another seed."""
 
     name: str
     recipe: str
     overrides: Mapping[str, str] = field(default_factory=dict)
     budget_share: float = 1.0
     edges: str = ""
+    after: str = ""
     scored: bool = True
     distilled: bool = False
     seeds: int = 1
@@ -35,29 +37,21 @@ class Row:
         return [self.name] if self.seeds == 1 else [f"{self.name}-{seed + 1}" for seed in range(self.seeds)]
 
 
-# The ladder begins with the paper's network and goes down; nothing but the network differs from the recipe "small".
-FULL = {
-    "network.conv": "full",
-    "network.channels": "48",
-    "network.activation": "elu",
-    "run.learning_rate": "4e-4",
-}
-# Small pictures cost little; a network that learned on them restores larger ones as well as one that saw these.
-SIDE_AT_WORK = 2  # times the side that it was trained at
+# The ladder's networks, from the paper's own down; nothing but these differs from the recipe "small".
+LADDER_TOP = {"full-256": 256, "full-128": 128}  # the teacher, by the side in pixels that it is shown
 LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how many seeds
-    "full-256": ({**FULL, "data.size_px": "128"}, 1),
-    "full-128": (FULL, 1),
     "grouped": ({"network.conv": "grouped", "network.channels": "48"}, 1),
     "separable-48": ({"network.channels": "48"}, 3),
     "separable-24": ({}, 3),
 }
-TEACHER = "full-128"
-DISTILLED = ("grouped", "separable-48", "separable-24")
+# What all runs of a network begin with: two and a half times as many small pictures, which cost a quarter.
+FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
+PERCEPTUAL = {"distill.perceptual": "0.3"}
 TRANSFERS: dict[str, dict[str, str]] = {  # the weights are those of the recipe "small"
     "output": {"distill.features": "0", "distill.attention": "0", "distill.relation": "0"},
     "+feature": {"distill.relation": "0"},
     "+relation": {},
-    "+perceptual": {"distill.perceptual": "0.05"},
+    "+perceptual": PERCEPTUAL,
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -79,11 +73,20 @@ STUDIES: dict[str, list[Row]] = {
         Row("hardened", "partial", {"data.attack_share": "0.5"}),
     ],
     "ladder": [
-        *(Row(name, "small", overrides, seeds=seeds) for name, (overrides, seeds) in LADDER.items()),
-        *(
-            Row(f"{name}-distilled", "small", LADDER[name][0], distilled=True, seeds=LADDER[name][1])
-            for name in DISTILLED
-        ),
+        row
+        for name, (settings, seeds) in LADDER.items()
+        for row in (
+            Row(f"{name}-64", "small", settings | FIRST_STAGE, FIRST_SHARE, scored=False),
+            Row(name, "small", settings, after=f"{name}-64", seeds=seeds),
+            Row(
+                f"{name}-distilled",
+                "small",
+                settings | PERCEPTUAL,
+                after=f"{name}-64",
+                distilled=True,
+                seeds=seeds,
+            ),
+        )
     ],
     "distill": [
         Row("plain", "small"),
