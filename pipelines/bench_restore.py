@@ -19,6 +19,7 @@ import numpy as np
 from effect.errors import UserError
 from effect.inpaint import open_inpainter
 from effect.photo import load_photo, save_image
+from pipelines.markdown import table
 from pipelines.metrics import gradient_energy, perceptual_distance, psnr, seam, ssim
 from pipelines.peers import Fill, all_peers
 from pipelines.train.vgg import VGGFeatures, open_vgg
@@ -84,16 +85,14 @@ def bench(folder: Path, vgg: VGGFeatures | None) -> str:
         if not cases:
             continue
         score(fills["this project"], cases[:1], None)  # compile and load what only the first would pay for
-        lines = [["", *COLUMNS], ["---"] * (1 + len(COLUMNS))]
-        columns = []
+        rows, columns = [], []
         for name, fill in fills.items():
             means, restored = score(fill, cases, vgg)
-            lines.append([name, *(f"{mean:.{d}f}" for mean, d in zip(means, COLUMNS.values(), strict=True))])
+            rows.append([name, *(f"{mean:.{d}f}" for mean, d in zip(means, COLUMNS.values(), strict=True))])
             columns.append(restored)
         if mask == "mask":
             save_sheet(cases, columns)
-        rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        tables.append(f"{len(cases)} cases, {title}\n\n{rows}\n")
+        tables.append(f"{len(cases)} cases, {title}\n\n{table(['', *COLUMNS], rows)}\n")
     if not tables:
         raise UserError(f"{folder} holds no NAME_mask picture beside NAME_image and NAME_truth")
     return "\n".join(tables)

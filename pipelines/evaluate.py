@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from effect.errors import UserError
 from effect.inpaint.nets import Generator, build, load_generator, metadata_of
+from pipelines.markdown import table
 from pipelines.metrics import perceptual_distance, psnr, ssim
 from pipelines.peers import Fill, peers
 from pipelines.train.data import as_map, as_tensor, decode, filled_silhouette, paste, read_pictures
@@ -296,12 +297,12 @@ COLUMNS = {  # heading: (field of Score, digits)
 
 def markdown(scores: Sequence[Score], more: Sequence[str] = ()) -> str:
     """The rows as a markdown table; `more`: keys of what weights files tell, as further columns."""
-    lines = [["", *COLUMNS, *more], ["---"] * (1 + len(COLUMNS) + len(more))]
+    rows = []
     for row in scores:
         cells = [row.name]
         for name, digits in COLUMNS.values():
             value, spread = getattr(row, name), row.spread.get(name, 0.0)
             cell = "–" if value is None else f"{value:.{digits}f}"
             cells.append(f"{cell} ± {spread:.{digits}f}" if spread else cell)
-        lines.append([*cells, *(row.training.get(key, "–") for key in more)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append([*cells, *(row.training.get(key, "–") for key in more)])
+    return table(["", *COLUMNS, *more], rows)

@@ -13,6 +13,7 @@ from effect.inpaint.nets import load_generator
 from pipelines import onnx_file
 from pipelines.evaluate import Entrant, make_cases
 from pipelines.export import CALIBRATED_PHOTOS, export, inputs_of
+from pipelines.markdown import table
 
 CORES = (1, 2)
 ROUNDS = 15
@@ -28,7 +29,7 @@ def speed_table(
     Writes each network as ONNX into `folder`, in 32 and in 8 bits; photos and masks calibrate the latter.
     """
     times = [f"{runtime}, {cores}" for runtime in RUNTIMES for cores in CORES]
-    lines = [["", "px", *SIZES, *times], ["---"] * (2 + len(SIZES) + len(times))]
+    rows = []
     for name, file, size_px in ((one.name, one.weights, one.side_px) for one in entrants):
         generator = load_generator(file)
         cases = make_cases(photos[:CALIBRATED_PHOTOS], masks, [], size_px)
@@ -45,8 +46,8 @@ def speed_table(
             for cores in CORES:
                 run = partial(onnx_file.run, onnx_file.open_session(path, cores), examples[0])
                 cells.append(milliseconds(run))
-        lines.append([name, str(size_px), *sizes, *(f"{cell:.1f}" for cell in cells)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append([name, str(size_px), *sizes, *(f"{cell:.1f}" for cell in cells)])
+    return table(["", "px", *SIZES, *times], rows)
 
 
 def milliseconds_of_torch(generator: Any, pair: Sequence[torch.Tensor], autocast: bool, cores: int) -> float:
