@@ -1,8 +1,8 @@
 """Texture from the photo itself: pieces of the known picture, laid out to follow what the network painted.
 
-The layout is decided on a small picture. Coarse to fine, its pieces are then fitted to each other by PatchMatch
-(Barnes et al., SIGGRAPH 2009) around the places they came from, and their seams are healed, so the texture is the
-photo's own at its own resolution.
+The layout is decided on a small picture. Coarse to fine, its pieces then grow over each other to where they fit, by
+PatchMatch's propagation (Barnes et al., SIGGRAPH 2009), and their seams are healed. The pieces themselves stay whole,
+so the texture is the photo's own at its own resolution.
 """
 
 import cv2
@@ -16,8 +16,8 @@ from effect.inpaint.offsets import pixel_grid
 LAYOUT_SIDE_PX = 112  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
 FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wallpaper
-FIT_REACH_PX = 6  # how far from its place in the layout a patch may look for a better one, at every size
-FIT_SWEEPS = 1
+FIT_REACH_PX = 0  # a patch takes its own place or that of a neighbour: looking further breaks pieces up, and blurs
+FIT_SWEEPS = 2  # one in each direction
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
