@@ -43,8 +43,6 @@ class Models:
     @cached_property
     def inpainter(self) -> Inpainter:
         """The inpainter; not loaded while plates are given."""
-        from effect.inpaint import SKETCH, open_inpainter
+        from effect.inpaint import open_inpainter
 
-        wants_sketch = self._settings.sketch and not self._settings.weights
-        name = SKETCH if wants_sketch else self._settings.inpainter
-        return open_inpainter(name, self._notice, self._settings.weights)
+        return open_inpainter(self._settings.inpainter, self._notice, self._settings.weights)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from effect.errors import UserError
 
 INPAINTERS = ("gated", "small", "telea")
-SKETCH = "sketch"  # what takes the place of "gated" where the user has drawn a sketch
 
 
 class Inpainter(Protocol):
@@ -36,7 +35,7 @@ def open_inpainter(
     name: str = "gated", notice: Callable[[str], None] = lambda text: None, weights: Path | None = None
 ) -> Inpainter:
     """Load an inpainter: "gated" (the project's network, with the shipped weights or others), "small" (the same, of
-    phone size), SKETCH (the same, trained with sketches) or "telea" (classical).
+    phone size) or "telea" (classical).
 
     When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
     that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
@@ -45,7 +44,7 @@ def open_inpainter(
 
     if name == "telea":
         return TeleaInpainter()
-    if name not in (*INPAINTERS, SKETCH):
+    if name not in INPAINTERS:
         raise UserError(f"unknown inpainter '{name}': choose one of {', '.join(INPAINTERS)}")
     try:
         from effect.inpaint.gated import GatedInpainter

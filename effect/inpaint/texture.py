@@ -16,7 +16,8 @@ from effect.inpaint.offsets import pixel_grid
 LAYOUT_SIDE_PX = 144  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
 FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wallpaper
-FIT_REACH_PX = 0  # a patch takes its own place or that of a neighbour: looking further breaks pieces up, and blurs
+# A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
+FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
