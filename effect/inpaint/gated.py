@@ -20,7 +20,7 @@ class GatedInpainter:
     """GatedGenerator with the shipped weights, or a generator of the user's own, on the CPU."""
 
     def __init__(self, notice: Callable[[str], None], weights: Path | None = None, name: str = "gated"):
-        """name: of the shipped weights, "gated", "small" or "sketch". Raises UserError for missing or damaged weights,
+        """name: of the shipped weights, "gated" or "small". Raises UserError for missing or damaged weights,
         ImportError when torch cannot be loaded."""
         from effect.inpaint.nets import load_generator, metadata_of
 
