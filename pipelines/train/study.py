@@ -69,7 +69,7 @@ def study(
         raise UserError("the rows of this study learn from the same network: name it with --teacher WEIGHTS")
     if name == "ladder":
         require_onnx()
-    vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "ladder", "distill") else None
+    vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "distill") else None
     told: dict[str, dict[str, str]] = {}
     entrants = entrants_of(name, teacher)
     for row, run, recipe in runs_of(name, overrides, steps):

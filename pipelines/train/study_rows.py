@@ -46,12 +46,13 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
 }
 # What all runs of a network begin with: two and a half times as many small pictures, which cost a quarter.
 FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
-PERCEPTUAL = {"distill.perceptual": "0.3"}
-TRANSFERS: dict[str, dict[str, str]] = {  # the weights are those of the recipe "small"
-    "output": {"distill.features": "0", "distill.attention": "0", "distill.relation": "0"},
-    "+feature": {"distill.relation": "0"},
-    "+relation": {},
-    "+perceptual": PERCEPTUAL,
+FEATURE = {"distill.features": "0.1", "distill.attention": "0.1"}
+RELATION = {**FEATURE, "distill.relation": "1.0"}
+TRANSFERS: dict[str, dict[str, str]] = {
+    "output": {},  # the recipe "small"
+    "+feature": FEATURE,
+    "+relation": RELATION,
+    "+perceptual": {**RELATION, "distill.perceptual": "0.3"},
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -81,7 +82,7 @@ STUDIES: dict[str, list[Row]] = {
             Row(
                 f"{name}-distilled",
                 "small",
-                settings | PERCEPTUAL,
+                settings,
                 after=f"{name}-64",
                 distilled=True,
                 seeds=seeds,
