@@ -64,7 +64,7 @@ def test_guidance_says_only_what_it_may(guidance: str):
     data = scenes(guidance=guidance, attack_share=0.5)
     told = 0.0
     for index in range(12):
-        _, hole, truth, hint, edges = data[index]
+        _, hole, truth, hint, edges, _ = data[index]
         assert hint.shape == edges.shape == (1, SIZE, SIZE)
         assert set(hint.unique().tolist()) <= {0.0, 1.0} and edges.any()
         assert not (hint * (hole if guidance == "known" else 1 - hole)).any()
