@@ -163,7 +163,7 @@ def test_a_study_trains_its_rows_once_and_prints_its_table(
     assert table in first.out and all(f"| {row.name} |" in table for row in rows if row.scored)
     assert ("30% of the contour bitten" in table) == (name == "attack")
     line = next(line for line in table.splitlines() if line.startswith(f"| {rows[0].name} |"))
-    assert line.split(" | ")[10:12] == ["gated", "2"] and line.endswith("| 1 | CPU |")
+    assert line.split(" | ")[10:12] == [rows[0].recipe, "2"] and line.endswith("| 1 | CPU |")
     assert (files / "study" / f"{name}.png").exists()
     again = run_cli(*words, "--set", "run.held_out_count=1")
     assert again.code == 0 and not lines(again)  # nothing is trained twice
