@@ -23,6 +23,8 @@ KINDS = {
     "separable, one gate": Kind(conv="separable", gate="one"),
     "separable, separable gates": Kind(conv="separable", gate="separable"),
     "separable, leaky": Kind(conv="separable", activation="leaky"),
+    "shortcut": Kind(shortcut=True),
+    "separable, leaky, shortcut": Kind(conv="separable", activation="leaky", shortcut=True),
 }
 EXPANDED = Kind(conv="separable", expansion=3)
 
@@ -90,6 +92,16 @@ def test_a_separable_layer_is_one_filter_a_channel_and_a_mixture():
         both = nn.functional.conv2d(x, weight, padding=1)
         wanted = nn.functional.elu(both[:, :5]) * torch.sigmoid(both[:, 5:])
         assert torch.allclose(layer(x), wanted, atol=1e-5)
+
+
+def test_a_shortcut_adds_the_input_where_sizes_agree_and_nothing_elsewhere():
+    x = torch.randn(2, 6, 8, 8, generator=torch.Generator().manual_seed(5))
+    for outputs, stride, passes in ((6, 1, True), (6, 2, False), (8, 1, False)):
+        plain = GatedConv(6, 2 * outputs, stride=stride)
+        layer = GatedConv(6, 2 * outputs, stride=stride, kind=Kind(shortcut=True))
+        layer.load_state_dict(plain.state_dict())  # no weights of its own
+        with torch.inference_mode():
+            assert torch.equal(layer(x), x + plain(x) if passes else plain(x))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

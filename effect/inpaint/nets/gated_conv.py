@@ -15,6 +15,7 @@ GATES = ("full", "one", "separable")
 # square, about.
 ACTIVATIONS = {"elu": 2.3, "leaky": 2.6}
 LEAK = 0.2
+SHORTCUT_GAIN = 0.2  # a layer beside a shortcut begins as a small change to what passes by
 PICTURE_CHANNELS = (
     5  # a layer that sees the picture, its hole and perhaps a sketch has too little to be split
 )
@@ -28,6 +29,7 @@ class Kind(NamedTuple):
     expansion: int = 1
     gate: str = "full"
     activation: str = "elu"
+    shortcut: bool = False
 
 
 class Place(NamedTuple):
@@ -43,7 +45,8 @@ PAPER = Kind()
 
 
 class GatedConv(nn.Module):
-    """activation(features) x sigmoid(gates).
+    """activation(features) x sigmoid(gates), and with a shortcut, wherever the output is as large as the input, added to
+    the input.
 
     `channels` counts features and full gates together: whatever the kind, the output has channels / 2. A layer that
     sees the picture itself has a full convolution.
@@ -81,9 +84,13 @@ class GatedConv(nn.Module):
             self.gate = nn.Sequential(DepthwiseConv(inputs, place), nn.Conv2d(inputs, self.features, 1))
         # torch's own start leaves 28 % of a signal in every gated layer: after the sixteen of a network only
         # biases are left, and hundreds of steps pass before the picture counts.
-        start(self.conv, self.features, gain)
+        self.shortcut = kind.shortcut and stride == 1 and inputs == self.features
+        start(self.conv, self.features, gain * SHORTCUT_GAIN if self.shortcut else gain)
 
     def forward(self, x: Tensor) -> Tensor:
+        return x + self.gated(x) if self.shortcut else self.gated(x)
+
+    def gated(self, x: Tensor) -> Tensor:
         if self.gate is not None:
             return self.activated(self.conv(x)) * torch.sigmoid(self.gate(x))
         both = self.conv(x).split([self.features, self.gates], dim=1)
@@ -130,7 +137,7 @@ def separable(inputs: int, outputs: int, place: Place, expansion: int) -> nn.Seq
     """Expand pointwise, convolve depthwise, project linearly (Sandler et al., "MobileNetV2", CVPR 2018, section 3.3).
 
     As there, an expansion of 1 leaves the first of the three out. ReLU6 then goes, too: in so few channels it loses
-    what the projection needs. No batch normalisation, and no shortcut.
+    what the projection needs. No batch normalisation; the shortcut is `GatedConv`'s.
     """
     width = expansion * inputs
     depthwise, project = DepthwiseConv(width, place), nn.Conv2d(width, outputs, 1)
