@@ -117,13 +117,14 @@ class ApartConv(nn.Module):
     def __init__(self, layer: GatedConv):
         super().__init__()
         *before, last = layers_of(layer.conv)
-        self.before, self.activated = nn.Sequential(*before), layer.activated
+        self.before, self.activated, self.shortcut = nn.Sequential(*before), layer.activated, layer.shortcut
         self.features = some_outputs(last, slice(layer.features))
         self.gates = some_outputs(last, slice(layer.features, None))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.before(x)
-        return self.activated(self.features(x)) * torch.sigmoid(self.gates(x))
+        seen = self.before(x)
+        gated = self.activated(self.features(seen)) * torch.sigmoid(self.gates(seen))
+        return x + gated if self.shortcut else gated
 
 
 def layers_of(conv: nn.Module) -> list[nn.Module]:

@@ -115,6 +115,7 @@ def test_the_file_runs_with_onnxruntime_numpy_and_pillow_alone(folder: Path, tmp
     [
         ("gated", {"channels": 8, "conv": "grouped", "groups": 2, "gate": "one"}),
         ("gated", {"channels": 8, "sketch": True, "gate": "separable"}),
+        ("gated", {"channels": 8, "conv": "separable", "shortcut": True}),
         ("partial", {"channels": 4, "depth": 4}),
         ("lbam", {"channels": 4, "depth": 4}),
     ],

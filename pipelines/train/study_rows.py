@@ -44,8 +44,20 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
     "separable-48": ({"network.channels": "48"}, 3),
     "separable-24": ({}, 3),
 }
-# What all runs of a network begin with: two and a half times as many small pictures, which cost a quarter.
+# What all runs of a row begin with, the teacher beside it where they have one: two and a half times as many small
+# pictures, which cost a quarter.
 FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
+
+
+def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
+    """The first stage, once, and the row that goes on from it, once for each seed."""
+    first, distilled = f"{name}-64", name.endswith("-distilled")
+    return [
+        Row(first, "small", {**settings, **FIRST_STAGE}, FIRST_SHARE, scored=False, distilled=distilled),
+        Row(name, "small", settings, after=first, distilled=distilled, seeds=seeds),
+    ]
+
+
 FEATURE = {"distill.features": "0.1", "distill.attention": "0.1"}
 RELATION = {**FEATURE, "distill.relation": "1.0"}
 TRANSFERS: dict[str, dict[str, str]] = {
@@ -76,18 +88,8 @@ STUDIES: dict[str, list[Row]] = {
     "ladder": [
         row
         for name, (settings, seeds) in LADDER.items()
-        for row in (
-            Row(f"{name}-64", "small", settings | FIRST_STAGE, FIRST_SHARE, scored=False),
-            Row(name, "small", settings, after=f"{name}-64", seeds=seeds),
-            Row(
-                f"{name}-distilled",
-                "small",
-                settings,
-                after=f"{name}-64",
-                distilled=True,
-                seeds=seeds,
-            ),
-        )
+        for kind in (name, f"{name}-distilled")
+        for row in ladder_rows(kind, settings, seeds)
     ],
     "distill": [
         Row("plain", "small"),

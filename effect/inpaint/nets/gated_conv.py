@@ -45,8 +45,7 @@ PAPER = Kind()
 
 
 class GatedConv(nn.Module):
-    """activation(features) x sigmoid(gates), and with a shortcut, wherever the output is as large as the input, added to
-    the input.
+    """activation(features) x sigmoid(gates); with a shortcut, where both are of one size, added to the input.
 
     `channels` counts features and full gates together: whatever the kind, the output has channels / 2. A layer that
     sees the picture itself has a full convolution.
