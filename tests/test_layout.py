@@ -10,8 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.inpaint.graphcut import Pairs, expand
-from effect.inpaint.layout import lay_out
-from effect.inpaint.offsets import common_offsets, pixel_grid, sample, with_offsets_for_all
+from effect.inpaint.layout import CALM, lay_out, unrest
+from effect.inpaint.offsets import (
+    common_offsets,
+    pixel_grid,
+    sample,
+    with_guided_offsets,
+    with_offsets_for_all,
+)
 
 
 def tiles(height: int = 60, width: int = 80, period_px: int = 16) -> NDArray[np.uint8]:
@@ -87,7 +93,39 @@ def test_the_guide_decides_where_the_photo_leaves_a_choice():
         places = lay_out(np.where(hole[..., None], np.uint8(0), picture), hole, ~hole, guide)
         colours = picture[places[..., 0], places[..., 1]]
         blue_share.append((colours[hole] == (40, 40, 200)).all(axis=1).mean())
-    assert blue_share[1] > blue_share[0] + 0.03
+    assert blue_share[1] > blue_share[0] + 0.3
+
+
+def test_there_are_offsets_to_what_the_guide_paints():
+    """One red square in a grey picture lies at none of the offsets named before."""
+    picture = np.full((60, 80, 3), 128, np.uint8)
+    picture[8:24, 50:66] = (200, 40, 40)
+    hole = np.zeros((60, 80), bool)
+    hole[34:50, 10:26] = True
+    guide = picture.copy()
+    guide[hole] = (200, 40, 40)
+    before = np.array([[0, 20], [0, 40]], np.int32)
+    offsets = with_guided_offsets(before, picture, hole, ~hole, guide)
+    np.testing.assert_array_equal(offsets[:2], before)
+    places = np.array([42, 18]) + offsets[2:]
+    assert (sample(picture, places[:, 0], places[:, 1], 0) == (200, 40, 40)).all(axis=1).any()
+
+
+def test_no_guided_offset_where_nothing_can_be_copied():
+    picture, hole = tiles(), middle()
+    before = np.array([[0, 16]], np.int32)
+    offsets = with_guided_offsets(before, picture, hole, np.zeros_like(hole), picture)
+    np.testing.assert_array_equal(offsets, before)
+
+
+def test_a_wall_is_calm_and_windows_are_not():
+    hole = np.zeros((64, 64), bool)
+    hole[20:44, 20:44] = True
+    wall = np.full((64, 64, 3), 180, np.uint8)
+    windows = wall.copy()
+    windows[np.indices((64, 64)).sum(axis=0) // 12 % 2 == 0] = 40
+    assert unrest(wall, hole)[hole].max() < 0.01 * CALM
+    assert unrest(windows, hole)[hole].min() > CALM
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -13,7 +13,7 @@ from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
 NEED_EDGES = ("edges", "edgeconnect")
-NETWORK_SIDE_PX = 96  # longer side of what the network sees: near the sizes and holes it was trained on
+NETWORK_SIDE_PX = 128  # longer side of what the network sees: near the sizes and holes it was trained on
 
 
 class GatedInpainter:

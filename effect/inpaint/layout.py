@@ -21,11 +21,15 @@ from effect.inpaint.offsets import (
     known_average,
     pixel_grid,
     sample,
+    with_guided_offsets,
     with_offsets_for_all,
 )
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 0.1  # of the difference from the network's picture
+GUIDE_WEIGHT = 1.5  # of the difference from the network's picture, in calm surroundings
+CALM = (
+    500.0  # colours that vary so much around the hole halve that: a mean of walls and windows guides nowhere
+)
 CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: grass goes on as grass
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
@@ -37,6 +41,7 @@ MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 RIM_PX = 4  # how wide the surroundings are whose contrast goes on into the hole
+WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -52,6 +57,7 @@ def lay_out(
     guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)
+    offsets = with_guided_offsets(offsets, picture, missing, usable, guide)
     common = usable & (rarity <= np.quantile(rarity[usable], COMMON_SHARE))
     offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
@@ -104,7 +110,8 @@ def choice_costs(
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     there = sample(known_colours, choices.rows, choices.columns, 0)
-    costs = GUIDE_WEIGHT * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
+    trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
+    costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
     contrast, expected = contrasts(picture, missing)
     unlike = sample(contrast, choices.rows, choices.columns, 0) - expected[missing][:, None]
     costs += CONTRAST_WEIGHT * unlike**2
@@ -132,9 +139,22 @@ def contrasts(
     known = ~missing
     deviation = picture.astype(np.float32) - known_average(picture, known)
     contrast = np.sqrt(known_average((deviation**2).sum(axis=2), known))
+    return contrast, going_on(contrast, missing)
+
+
+def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How much softened colours vary around the hole, as squared levels: float32 (H, W), spread into it."""
+    known = ~missing
+    soft = known_average(picture, known)
+    deviation = soft - known_average(soft, known, WIDE_PX)
+    return going_on(known_average((deviation**2).sum(axis=2), known, WIDE_PX), missing)
+
+
+def going_on(values: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Values (H, W) around the hole, spread smoothly into it."""
     square = np.ones((2 * RIM_PX + 1,) * 2, np.uint8)
-    rim = (known & (cv2.dilate(missing.astype(np.uint8), square) > 0)).astype(np.float32)
-    return contrast, spread((contrast * rim)[..., None], rim)[..., 0]
+    rim = (~missing & (cv2.dilate(missing.astype(np.uint8), square) > 0)).astype(np.float32)
+    return spread((values * rim)[..., None], rim)[..., 0]
 
 
 def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:

@@ -14,6 +14,9 @@ PEAK_BLUR_PX = 1.4
 PEAK_DISTANCE_PX = 3  # between two of the commonest offsets, along each axis
 SEARCH_SWEEPS = 6
 MOST_ADDED = 60  # offsets beside the commonest
+GUIDED = 20  # offsets beside the commonest that lead to what the network painted
+GUIDED_SWEEPS = 4
+GUIDED_HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower
 FEWEST_SOURCES = 50  # patches, without which no statistics are made
 MOST_DIFFERENCE = 20_000  # squared levels of 255, summed over the channels: no place is rarer
 SOFT_PX = 2  # the size of the surroundings that a place is judged by
@@ -29,12 +32,7 @@ def common_offsets(
     from effect.inpaint.patchmatch import RADIUS, UNLIMITED, random_matches, search
 
     height, width = usable.shape
-    whole = cv2.erode(
-        usable.astype(np.uint8),
-        np.ones((2 * RADIUS + 1,) * 2, np.uint8),
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    ).astype(bool)
+    whole = whole_patches(usable)
     if whole.sum() < FEWEST_SOURCES:
         return np.zeros((0, 2), np.int32), np.zeros(usable.shape, np.float32)
 
@@ -45,14 +43,61 @@ def common_offsets(
     costs = search(picture, evenly, whole, whole, matches, (0, nearest_px, reach_px), SEARCH_SWEEPS, 1)
     found = whole & (costs < UNLIMITED)
     steps = (matches - pixel_grid(height, width))[found]
-    votes = np.zeros((2 * height + 1, 2 * width + 1), np.float32)
-    np.add.at(votes, (steps[:, 0] + height, steps[:, 1] + width), 1)
-    votes = cv2.GaussianBlur(votes + votes[::-1, ::-1], (0, 0), PEAK_BLUR_PX)
+    differences = np.minimum(costs / (2 * RADIUS + 1) ** 2, MOST_DIFFERENCE).astype(np.float32)
+    offsets = commonest(np.concatenate([steps, -steps]), usable.shape)[:OFFSETS]
+    return offsets, known_average(differences, found)
+
+
+def with_guided_offsets(
+    offsets: NDArray[np.int32],
+    picture: NDArray[np.uint8],
+    missing: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    guide: NDArray[np.uint8],
+) -> NDArray[np.int32]:
+    """The offsets (K, 2), and up to GUIDED more that lead from missing pixels to places as the guide paints them.
+
+    picture, guide: uint8 (H, W, 3); missing, usable: bool (H, W). Both pictures are compared softened: the guide has no
+    texture.
+    """
+    from effect.inpaint.patchmatch import RADIUS, random_matches, search
+
+    height, width = missing.shape
+    whole = whole_patches(usable)
+    if whole.sum() < FEWEST_SOURCES:
+        return offsets
+    softened = np.rint(known_average(picture, ~missing)).clip(0, 255)
+    painted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)
+    soft = np.where(missing[..., None], painted, softened).astype(np.uint8)
+    targets = missing.copy()
+    for border in (targets, targets.T):
+        border[:RADIUS] = border[-RADIUS:] = False
+    matches = random_matches(whole, seed=1)
+    limits = (GUIDED_HEIGHT_PENALTY, 0, max(height, width))
+    search(soft, np.ones(missing.shape, np.uint8), targets, whole, matches, limits, GUIDED_SWEEPS, 1)
+    found = commonest((matches - pixel_grid(height, width))[targets], missing.shape)
+    new = [offset for offset in found if not (np.abs(offsets - offset).max(axis=1) <= 1).any()]
+    return np.concatenate([offsets, np.array(new[:GUIDED], np.int32).reshape(-1, 2)])
+
+
+def whole_patches(usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The centres of patches that lie in the picture and are usable (H, W) throughout."""
+    from effect.inpaint.patchmatch import RADIUS
+
+    square = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+    return cv2.erode(usable.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+
+
+def commonest(steps: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Those of the steps (n, 2) in a picture (height, width) around which many others lie, the commonest first."""
+    height, width = shape
+    counts = np.zeros((2 * height + 1, 2 * width + 1), np.float32)
+    np.add.at(counts, (steps[:, 0] + height, steps[:, 1] + width), 1)
+    votes = cv2.GaussianBlur(counts, (0, 0), PEAK_BLUR_PX)
     highest_near = cv2.dilate(votes, np.ones((2 * PEAK_DISTANCE_PX + 1,) * 2, np.uint8))
     peaks = np.argwhere((votes == highest_near) & (votes > 0))
-    peaks = peaks[np.argsort(-votes[tuple(peaks.T)], kind="stable")][:OFFSETS]
-    differences = np.minimum(costs / (2 * RADIUS + 1) ** 2, MOST_DIFFERENCE).astype(np.float32)
-    return (peaks - [height, width]).astype(np.int32), known_average(differences, found)
+    peaks = peaks[np.argsort(-votes[tuple(peaks.T)], kind="stable")]
+    return (peaks - [height, width]).astype(np.int32)
 
 
 def with_offsets_for_all(
@@ -91,11 +136,11 @@ def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
     return np.ascontiguousarray(np.indices((height, width), dtype=np.int32).transpose(1, 2, 0))
 
 
-def known_average(values: NDArray, known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values (H, W) or (H, W, C), softened over SOFT_PX by known ones alone."""
-    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), SOFT_PX)
+def known_average(values: NDArray, known: NDArray[np.bool_], soft_px: float = SOFT_PX) -> NDArray[np.float32]:
+    """Values (H, W) or (H, W, C), softened over soft_px by known ones alone."""
+    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), soft_px)
     weighted = (values.T * known.T).T.astype(np.float32)
-    soft = cv2.GaussianBlur(weighted, (0, 0), SOFT_PX)
+    soft = cv2.GaussianBlur(weighted, (0, 0), soft_px)
     return (soft.T / np.maximum(weights, 1e-3).T).T.astype(np.float32)
 
 
