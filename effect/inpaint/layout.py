@@ -27,9 +27,7 @@ from effect.inpaint.offsets import (
 
 # Costs, in squared levels of 255 summed over the channels
 GUIDE_WEIGHT = 1.5  # of the difference from the network's picture, in calm surroundings
-CALM = (
-    500.0  # colours that vary so much around the hole halve that: a mean of walls and windows guides nowhere
-)
+CALM = 500.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: grass goes on as grass
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
