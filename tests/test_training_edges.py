@@ -53,7 +53,7 @@ def test_a_sketch_is_whole_strokes_of_the_hole_or_nothing():
     edges[62, 30:32] = True  # too short to be drawn
     hole = np.zeros_like(edges)
     hole[:, 20:50] = True
-    sketches = np.array([sketch(edges, hole, np.random.default_rng(seed)) for seed in range(60)])
+    sketches = np.array([sketch(edges, hole, 0.7, np.random.default_rng(seed)) for seed in range(60)])
     strokes = sketches.sum(axis=(1, 2))
     assert (strokes % 30 == 0).all() and not (sketches & ~(edges & hole)).any()
     assert 8 < (strokes == 0).sum() < 40 and strokes.max() >= 6 * 30

@@ -17,6 +17,8 @@ NAMES = [
     "lbam",
     "partial",
     "small",
+    "unet-1-structure",
+    "unet-2-detail",
 ]
 
 

@@ -24,11 +24,14 @@ from effect.inpaint.offsets import (
     with_guided_offsets,
     with_offsets_for_all,
 )
+from effect.inpaint.strength import texture_strength
 
 # Costs, in squared levels of 255 summed over the channels
 GUIDE_WEIGHT = 1.5  # of the difference from the network's picture, in calm surroundings
 CALM = 500.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
-CONTRAST_WEIGHT = 4.0  # of the difference from the contrast around the hole: grass goes on as grass
+TEXTURE_WEIGHT = (
+    8.0  # of the difference from the strength of the texture that belongs there: grass is no wall
+)
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
@@ -38,7 +41,7 @@ UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
-RIM_PX = 4  # how wide the surroundings are whose contrast goes on into the hole
+RIM_PX = 4  # how wide the surroundings are whose texture goes on into the hole
 WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
@@ -48,11 +51,14 @@ def lay_out(
     missing: NDArray[np.bool_],
     usable: NDArray[np.bool_],
     guide: NDArray[np.uint8],
+    texture: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int32]:
     """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
-    guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
+    guide: uint8 (H, W, 3), the picture as the network paints it; texture: float32 (H, W, 2), the strength that it gives
+    to what is missing, see `texture_strength`: without it what surrounds the hole goes on. At least one pixel must be
+    usable.
     """
     offsets, rarity = common_offsets(picture, usable)
     offsets = with_guided_offsets(offsets, picture, missing, usable, guide)
@@ -60,7 +66,10 @@ def lay_out(
     offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
     choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
+    strength = texture_strength(picture, ~missing)
+    wanted = going_on(strength, missing) if texture is None else texture
     costs = choice_costs(choices, picture, missing, guide, rarity)
+    costs += texture_costs(choices, strength, wanted[missing])
     chosen = expand(costs, seams(choices, missing))
     places = pixel_grid(*missing.shape)
     places[missing] += offsets[chosen]
@@ -110,9 +119,6 @@ def choice_costs(
     there = sample(known_colours, choices.rows, choices.columns, 0)
     trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
     costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
-    contrast, expected = contrasts(picture, missing)
-    unlike = sample(contrast, choices.rows, choices.columns, 0) - expected[missing][:, None]
-    costs += CONTRAST_WEIGHT * unlike**2
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
@@ -127,17 +133,15 @@ def choice_costs(
     return np.where(choices.allowed, costs, np.inf)
 
 
-def contrasts(
-    picture: NDArray[np.uint8], missing: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The local contrast of the known picture, and the one to expect in the hole from its surroundings.
+def texture_costs(
+    choices: Choices, strength: NDArray[np.float32], wanted: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """What speaks against textures of another strength than wanted: float64 (n, K).
 
-    picture: uint8 (H, W, 3); missing: bool (H, W). Both float32 (H, W): standard deviations in levels of 255.
+    strength: (H, W, 2), of the known picture; wanted: (n, 2), for each missing pixel.
     """
-    known = ~missing
-    deviation = picture.astype(np.float32) - known_average(picture, known)
-    contrast = np.sqrt(known_average((deviation**2).sum(axis=2), known))
-    return contrast, going_on(contrast, missing)
+    there = sample(strength, choices.rows, choices.columns, 0)
+    return TEXTURE_WEIGHT * ((there - wanted[:, None]) ** 2).sum(axis=2).astype(np.float64)
 
 
 def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -145,14 +149,14 @@ def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np
     known = ~missing
     soft = known_average(picture, known)
     deviation = soft - known_average(soft, known, WIDE_PX)
-    return going_on(known_average((deviation**2).sum(axis=2), known, WIDE_PX), missing)
+    return going_on(known_average((deviation**2).sum(axis=2), known, WIDE_PX)[..., None], missing)[..., 0]
 
 
 def going_on(values: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values (H, W) around the hole, spread smoothly into it."""
+    """Values (H, W, C) around the hole, spread smoothly into it."""
     square = np.ones((2 * RIM_PX + 1,) * 2, np.uint8)
     rim = (~missing & (cv2.dilate(missing.astype(np.uint8), square) > 0)).astype(np.float32)
-    return spread((values * rim)[..., None], rim)[..., 0]
+    return spread(values * rim[..., None], rim)
 
 
 def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:

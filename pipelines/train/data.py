@@ -40,6 +40,7 @@ class DataConfig:
     attack_contour: float = 0.3  # share of the contour that is bitten
     attack_block: tuple[float, float] = (0.03, 0.10)  # side of a bite, as a part of the person's height
     guidance: Literal["none", "known", "sketch"] = "none"
+    sketch_share: float = 0.7  # examples with some strokes where guidance is "sketch"
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -139,7 +140,10 @@ class Scenes(Dataset[Example]):
         edges, guidance = np.zeros_like(hole), np.zeros_like(hole)
         if self.config.guidance != "none":
             edges = canny(truth)
-            guidance = canny(picture, ~hole) if self.config.guidance == "known" else sketch(edges, hole, rng)
+            if self.config.guidance == "known":
+                guidance = canny(picture, ~hole)
+            else:
+                guidance = sketch(edges, hole, self.config.sketch_share, rng)
         maps = map(as_map, (guidance, edges, hidden))
         return Example(as_tensor(picture), as_map(hole), as_tensor(truth), *maps)
 

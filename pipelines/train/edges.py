@@ -10,7 +10,6 @@ from numpy.random import Generator
 SIGMA_SHARE = 2 / 256  # of the Gaussian before the gradient, as a part of the picture's width: 2 px at 256 px
 LOW_THRESHOLD, HIGH_THRESHOLD = 0.1, 0.2  # of the Sobel gradient of a picture in 0..1
 SHORTEST_STROKE_PX = 5  # nobody draws less
-NO_SKETCH_SHARE = 0.3  # examples without any stroke: the network has to manage alone, too
 
 
 def canny(rgb: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
@@ -41,16 +40,16 @@ def canny(rgb: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     return edges
 
 
-def sketch(edges: np.ndarray, hole: np.ndarray, rng: Generator) -> np.ndarray:
+def sketch(edges: np.ndarray, hole: np.ndarray, sketch_share: float, rng: Generator) -> np.ndarray:
     """Some of the strokes, bool (H, W), that a picture's edges, bool (H, W), form inside the hole, bool (H, W).
 
-    Connected edges are one stroke; each is drawn or not, and sometimes none is (Yu et al., ICCV 2019, section 3.4,
-    where edges of the picture stand for a user's lines, too).
+    Connected edges are one stroke; each is drawn or not, and none at all but with probability sketch_share (Yu et al.,
+    ICCV 2019, section 3.4, where edges of the picture stand for a user's lines, too).
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         (edges & hole).astype(np.uint8), connectivity=8
     )
-    share = 0.0 if rng.random() < NO_SKETCH_SHARE else rng.random()
+    share = rng.random() if rng.random() < sketch_share else 0.0
     drawn = (rng.random(count) < share) & (stats[:, cv2.CC_STAT_AREA] >= SHORTEST_STROKE_PX)
     drawn[0] = False  # the background's label
     return drawn[labels]

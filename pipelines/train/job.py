@@ -108,7 +108,9 @@ def train_recipe(
         scenes = Scenes(read_pictures(files.photos), masks, persons, data, recipe.run.seed)
         held_out = None
         if files.held_out:
-            plain = replace(data, stroke_share=0.0, box_share=0.0, attack_share=0.0) if masks else data
+            plain = replace(data, sketch_share=0.0)  # the product mostly gets no sketch
+            if masks:
+                plain = replace(plain, stroke_share=0.0, box_share=0.0, attack_share=0.0)
             some_masks = masks[:: max(1, len(masks) // HELD_OUT_SILHOUETTES)]
             held_out = Scenes(read_pictures(files.held_out), some_masks, [], plain, seed=0)
         folder.mkdir(parents=True, exist_ok=True)
