@@ -26,7 +26,6 @@ TINY: dict[str, dict[str, object]] = {
     "gated": {"channels": 8},
     "partial": {"channels": 4, "depth": 3},
     "lbam": {"channels": 4, "depth": 3},
-    "unet": {"channels": 4, "most_channels": 8, "halvings": 2, "texture": True},
     "edges": {"channels": 4, "blocks": 1},
     "edgeconnect": {"channels": 4, "blocks": 1},
 }
@@ -82,7 +81,6 @@ RUNS = {  # name: (recipe, the losses that it tells)
     "gated, sketch": (recipe(loss=GAN, guidance="sketch"), {"coarse", *L1, *JUDGED}),
     "partial": (recipe("partial"), L1),
     "lbam": (recipe("lbam", GAN), L1 | JUDGED),
-    "unet": (recipe("unet", LossConfig(texture=1.0)), {*L1, "texture"}),
     "edges": (recipe("edges", EDGES, "known"), {"edges", "matching", *JUDGED}),
     "edgeconnect": (recipe("edgeconnect", GAN, "known"), L1 | JUDGED),
 }
@@ -215,18 +213,6 @@ def test_a_warm_start_begins_with_the_weights_of_another_run(pictures: Path):
     _, told = run(recipe(steps=1), pictures, "second", start=folder / "checkpoint.pt")
     _, cold = run(recipe(steps=1), pictures, "third")
     assert logged(told)[1]["refined"] != logged(cold)[1]["refined"]
-
-
-def test_what_describes_texture_may_begin_with_what_does_not(pictures: Path):
-    torch.manual_seed(1)
-    plain = build("unet", {**TINY["unet"], "texture": False})
-    torch.save({"generator": plain.state_dict()}, pictures / "plain.pt")
-    describing = build("unet", TINY["unet"])
-    warm_start(describing, pictures / "plain.pt")
-    rgb, hole = torch.rand(1, 3, SIZE, SIZE) * 2 - 1, torch.zeros(1, 1, SIZE, SIZE)
-    hole[..., 20:] = 1
-    with torch.no_grad():
-        torch.testing.assert_close(describing(rgb, hole)[-1], plain(rgb, hole)[-1])
 
 
 def test_a_sketching_network_starts_as_the_one_without_sketches(pictures: Path):

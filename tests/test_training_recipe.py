@@ -17,8 +17,6 @@ NAMES = [
     "lbam",
     "partial",
     "small",
-    "unet-1-structure",
-    "unet-2-detail",
 ]
 
 

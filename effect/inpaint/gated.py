@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,6 @@ from effect.weights import checked_weights, ships
 
 NEED_EDGES = ("edges", "edgeconnect")
 NETWORK_SIDE_PX = 128  # longer side of what the network sees: near the sizes and holes it was trained on
-
-
-class Painting(NamedTuple):
-    """What the network paints of a window, smaller than it: uint8 (h, w, 3), known pixels as in the photo; and, if it
-    says so, how strong a texture belongs where: float32 (h/2, w/2, 2), see `effect.inpaint.strength`."""
-
-    picture: NDArray[np.uint8]
-    strength: NDArray[np.float32] | None
 
 
 class GatedInpainter:
@@ -61,7 +52,7 @@ class GatedInpainter:
         try:
             guide = self.paint(window, rgb, hole, sketch)
             not_copied = None if avoid is None else window.of(avoid)
-            painted = synthesize(window.of(rgb), window.of(hole), guide.picture, not_copied, guide.strength)
+            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
@@ -73,8 +64,8 @@ class GatedInpainter:
         rgb: NDArray[np.uint8],
         hole: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
-    ) -> Painting:
-        """What the network paints, at the network's size."""
+    ) -> NDArray[np.uint8]:
+        """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
         import torch
 
         small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=self._generator.stride)
@@ -85,9 +76,6 @@ class GatedInpainter:
             thin = window.shrink_strokes(sketch, missing.shape)
             strokes = torch.from_numpy(thin)[None, None].float()
         with torch.inference_mode():
-            *before, refined = self._generator(picture, mask, strokes)
+            refined = self._generator(picture, mask, strokes)[-1]
         painted = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-        strength = None
-        if self._generator.describes_texture:
-            strength = (before[0][0].permute(1, 2, 0) * 127.5).numpy()
-        return Painting(np.where(missing[..., None], painted, small), strength)
+        return np.where(missing[..., None], painted, small)

@@ -27,10 +27,10 @@ from effect.inpaint.offsets import (
 from effect.inpaint.strength import texture_strength
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 1.5  # of the difference from the network's picture, in calm surroundings
-CALM = 500.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
+GUIDE_WEIGHT = 3.0  # of the difference from the network's picture, in calm surroundings
+CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 TEXTURE_WEIGHT = (
-    8.0  # of the difference from the strength of the texture that belongs there: grass is no wall
+    30.0  # of how much calmer a place is than the calm parts around the hole: grass goes on as grass
 )
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
@@ -41,7 +41,7 @@ UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
-RIM_PX = 4  # how wide the surroundings are whose texture goes on into the hole
+RIM_PX = 8  # how wide the surroundings are whose texture goes on into the hole
 WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
@@ -51,14 +51,11 @@ def lay_out(
     missing: NDArray[np.bool_],
     usable: NDArray[np.bool_],
     guide: NDArray[np.uint8],
-    texture: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int32]:
     """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
-    guide: uint8 (H, W, 3), the picture as the network paints it; texture: float32 (H, W, 2), the strength that it gives
-    to what is missing, see `texture_strength`: without it what surrounds the hole goes on. At least one pixel must be
-    usable.
+    guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)
     offsets = with_guided_offsets(offsets, picture, missing, usable, guide)
@@ -66,10 +63,7 @@ def lay_out(
     offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
     choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
-    strength = texture_strength(picture, ~missing)
-    wanted = going_on(strength, missing) if texture is None else texture
     costs = choice_costs(choices, picture, missing, guide, rarity)
-    costs += texture_costs(choices, strength, wanted[missing])
     chosen = expand(costs, seams(choices, missing))
     places = pixel_grid(*missing.shape)
     places[missing] += offsets[chosen]
@@ -119,6 +113,11 @@ def choice_costs(
     there = sample(known_colours, choices.rows, choices.columns, 0)
     trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
     costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
+    strength = texture_strength(picture, ~missing)
+    lacking = calmest(strength, missing)[missing][:, None] - sample(
+        strength, choices.rows, choices.columns, 0
+    )
+    costs += TEXTURE_WEIGHT * (np.maximum(lacking, 0) ** 2).sum(axis=2)
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
@@ -133,15 +132,13 @@ def choice_costs(
     return np.where(choices.allowed, costs, np.inf)
 
 
-def texture_costs(
-    choices: Choices, strength: NDArray[np.float32], wanted: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """What speaks against textures of another strength than wanted: float64 (n, K).
+def calmest(strength: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The least strength of texture (H, W, 2) to expect in the hole: that of the calm parts around it.
 
-    strength: (H, W, 2), of the known picture; wanted: (n, 2), for each missing pixel.
+    The mean would ask a wall for texture where a table's edge lies on the rim; the harmonic mean leaves edges out.
     """
-    there = sample(strength, choices.rows, choices.columns, 0)
-    return TEXTURE_WEIGHT * ((there - wanted[:, None]) ** 2).sum(axis=2).astype(np.float64)
+    inverse = going_on(np.reciprocal(strength + 1), missing)
+    return np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1
 
 
 def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -13,14 +13,10 @@ def texture_strength(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> ND
     levels of 255, squares summed over the channels.
     """
     levels = picture.astype(np.float32)
-    strengths = []
-    for axis in (0, 1):
-        ahead = [slice(None), slice(None)]
-        here = [slice(None), slice(None)]
-        ahead[axis], here[axis] = slice(1, None), slice(None, -1)
-        squares = np.zeros(known.shape, np.float32)
-        both = np.zeros_like(known)
-        squares[tuple(here)] = (np.diff(levels, axis=axis) ** 2).sum(axis=2)
-        both[tuple(here)] = known[tuple(here)] & known[tuple(ahead)]
-        strengths.append(np.sqrt(known_average(squares, both)))
-    return np.stack(strengths, axis=-1)
+    squares = np.zeros((*known.shape, 2), np.float32)
+    squares[:-1, :, 0] = (np.diff(levels, axis=0) ** 2).sum(axis=2)
+    squares[:, :-1, 1] = (np.diff(levels, axis=1) ** 2).sum(axis=2)
+    both = np.zeros((*known.shape, 2), bool)
+    both[:-1, :, 0] = known[:-1] & known[1:]
+    both[:, :-1, 1] = known[:, :-1] & known[:, 1:]
+    return np.sqrt(np.dstack([known_average(squares[..., axis], both[..., axis]) for axis in (0, 1)]))

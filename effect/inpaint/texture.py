@@ -27,13 +27,11 @@ def synthesize(
     hole: NDArray[np.bool_],
     guide: NDArray[np.uint8],
     avoid: NDArray[np.bool_] | None = None,
-    strength: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """Fill the hole with the photo's own texture, laid out as in the guide.
 
     rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size;
-    avoid: bool (H, W), known pixels that must not be copied; strength: float32 (h, w, 2) of any smaller size, of the
-    texture that belongs in each place, see `effect.inpaint.strength`.
+    avoid: bool (H, W), known pixels that must not be copied.
     Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the guide.
     """
     from effect.inpaint.seams import heal
@@ -47,10 +45,7 @@ def synthesize(
     if usable.sum() < FEWEST_USABLE:
         return fill(rgb, hole, match_rim(rgb, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
 
-    painted = fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA))
-    if strength is not None:
-        strength = np.asarray(cv2.resize(strength, sizes[0], interpolation=cv2.INTER_LINEAR), np.float32)
-    places = lay_out(small, missing, usable, painted, strength)
+    places = lay_out(small, missing, usable, fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA)))
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
         usable = ~missing & ~shrink(rgb, avoid, size)[1]

@@ -97,8 +97,7 @@ def resume(folder: Path, parts: dict[str, Part]) -> Progress:
 def warm_start(generator: Generator, path: Path) -> None:
     """Give the generator the weights of another run: a safetensors file, or the generator of a checkpoint.
 
-    A convolution that takes more input channels here than there, such as one for sketches, ignores them at first; what
-    describes texture here and not there keeps its random start.
+    A convolution that takes more input channels here than there, such as one for sketches, ignores them at first.
     Raises UserError when the file holds another network.
     """
     if path.suffix == ".safetensors":
@@ -106,7 +105,6 @@ def warm_start(generator: Generator, path: Path) -> None:
     else:
         state = read_checkpoint(path).get("generator", {})
     own = generator.state_dict()
-    state |= {name: value for name, value in own.items() if name.startswith("texture.") and name not in state}
     for name, value in state.items():
         if name in own and value.dim() == 4 and value.shape[1] < own[name].shape[1]:
             more = own[name].shape[1] - value.shape[1]

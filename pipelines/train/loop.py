@@ -109,7 +109,6 @@ def train(
     for batch in batches(scenes, progress.step, rank, processes, device):
         with autocast():
             drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
-        described = drawn.pop(0) if generator.describes_texture else None
         if draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
@@ -120,10 +119,6 @@ def train(
             real, fake = batch.truth, batch.truth * (1 - batch.hidden) + drawn[-1] * batch.hidden
             condition = torch.cat([batch.hidden, batch.guidance], dim=1) if guided else batch.hidden
             terms = pixel_terms(weights, drawn, batch)
-            if described is not None:
-                terms["texture"] = weights.texture * losses.texture(
-                    described, batch.truth, batch.hidden, weights.known
-                )
             if vgg is not None and weights.of_features:
                 with autocast():
                     terms |= feature_terms(weights, vgg, fake, real)

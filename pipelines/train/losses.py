@@ -10,24 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from effect.inpaint.nets.strength import texture_strength
-
 
 def l1(painted: Tensor, truth: Tensor, hole: Tensor, known_weight: float) -> Tensor:
     """Mean absolute error over hole pixels, plus `known_weight` times that over known ones."""
     error = (painted - truth).abs().mean(dim=1, keepdim=True)
     known = 1 - hole
     in_hole = (error * hole).sum() / hole.sum().clamp_min(1)
-    return in_hole + known_weight * (error * known).sum() / known.sum().clamp_min(1)
-
-
-def texture(described: Tensor, truth: Tensor, hole: Tensor, known_weight: float) -> Tensor:
-    """Mean squared error of the described texture (B, 2, H/2, W/2), weighted as in `l1`; the mean of what may be there
-    is its best answer."""
-    coverage = F.avg_pool2d(hole, 2)
-    error = ((described - F.avg_pool2d(texture_strength(truth), 2)) ** 2).mean(dim=1, keepdim=True)
-    in_hole = (error * coverage).sum() / coverage.sum().clamp_min(1)
-    known = 1 - coverage
     return in_hole + known_weight * (error * known).sum() / known.sum().clamp_min(1)
 
 

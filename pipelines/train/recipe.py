@@ -25,7 +25,6 @@ class LossConfig:
     adversarial: float = 0.0  # that GAN loss, with SN-PatchGAN
     perceptual: float = 0.0  # VGG16 features of the completed picture
     style: float = 0.0  # Gram matrices of the same features
-    texture: float = 0.0  # squared error of its strength, for networks that describe it
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
 

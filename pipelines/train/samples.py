@@ -23,7 +23,7 @@ def save_samples(generator: Generator, batch: Example, path: Path) -> None:
     picture, hole, truth, guidance, edges, _ = (part[:ROWS] for part in batch)
     known = picture * (1 - hole)
     columns = [torch.maximum(known, guidance * 2 - 1)]
-    for drawn in generator(picture, hole, guidance)[generator.describes_texture :]:
+    for drawn in generator(picture, hole, guidance):
         is_map = drawn.shape[1] == 1
         columns.append(as_picture(drawn) if is_map else known + drawn * hole)
     columns.append(as_picture(edges) if is_map else truth)

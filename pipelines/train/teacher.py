@@ -65,8 +65,7 @@ class Teacher:
                 (F.interpolate(part, (own_px, own_px), mode="bilinear", antialias=True) > 0).float()
                 for part in (hole, guidance)
             )
-        painted = self.generator(picture, hole, guidance)[self.generator.describes_texture :]
-        drawn = [one.float() for one in painted]
+        drawn = [one.float() for one in self.generator(picture, hole, guidance)]
         if not own_px:
             return drawn
         return [F.interpolate(one, (size_px, size_px), mode="bilinear", antialias=True) for one in drawn]

@@ -16,13 +16,11 @@ from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
 from effect.inpaint.nets.generator import Generator
 from effect.inpaint.nets.lbam import LBAMConfig, LBAMGenerator
 from effect.inpaint.nets.partial import PartialConfig, PartialGenerator
-from effect.inpaint.nets.unet import UNetConfig, UNetGenerator
 
 NETWORKS: dict[str, tuple[Any, type[Generator]]] = {  # name: configuration and network
     "gated": (GatedConfig, GatedGenerator),
     "partial": (PartialConfig, PartialGenerator),
     "lbam": (LBAMConfig, LBAMGenerator),
-    "unet": (UNetConfig, UNetGenerator),
     "edges": (EdgeConnectConfig, EdgeGenerator),
     "edgeconnect": (EdgeConnectConfig, EdgeConnectGenerator),
 }

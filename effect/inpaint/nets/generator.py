@@ -11,8 +11,6 @@ class Generator(nn.Module):
     config: the frozen dataclass it was built from; its fields are all int, float, bool, str or tuples of those.
     stride: height and width in pixels must be multiples of it.
     Buffers (running means, singular vectors) are part of the result: an average of weights must take them over.
-    describes_texture: the first output is no picture but the strength of the texture that belongs in each place, float
-    (B, 2, H/2, W/2), see `effect.inpaint.nets.strength`.
     landmarks: inner layers, by their modules' names, that a network shares with its lighter kinds and that a student
     can imitate; none where there is nothing to compare.
     Weights that a network keeps frozen have requires_grad off.
@@ -20,14 +18,13 @@ class Generator(nn.Module):
 
     config: Any
     stride: int
-    describes_texture: bool = False
     landmarks: tuple[str, ...] = ()
 
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, ...]:
         """rgb: (B, 3, H, W) in -1..1; hole: (B, 1, H, W), 1 = missing; guidance: (B, 1, H, W), 0 or 1.
 
-        Returns, after the texture if there is one, the painted pictures, the first guess first and the result last,
-        each (B, 3, H, W) in -1..1 over the whole picture: the caller keeps known pixels. What `rgb` holds inside the hole has no influence. Each network
+        Returns the painted pictures, the first guess first and the result last, each (B, 3, H, W) in -1..1 over the
+        whole picture: the caller keeps known pixels. What `rgb` holds inside the hole has no influence. Each network
         says what guidance means to it; the others ignore it, and None means that there is none.
         """
         raise NotImplementedError
