@@ -41,6 +41,7 @@ UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places
 MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
+TEXTURE_REACH_PX = 20  # so far into the hole a third of the strength around it is asked for
 RIM_PX = 8  # how wide the surroundings are whose texture goes on into the hole
 WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
@@ -135,10 +136,13 @@ def choice_costs(
 def calmest(strength: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The least strength of texture (H, W, 2) to expect in the hole: that of the calm parts around it.
 
-    The mean would ask a wall for texture where a table's edge lies on the rim; the harmonic mean leaves edges out.
+    The mean would ask a wall for texture where a table's edge lies on the rim; the harmonic mean leaves edges out. Deep
+    inside less is known of what is there, and less is asked for.
     """
     inverse = going_on(np.reciprocal(strength + 1), missing)
-    return np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1
+    distance_px = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 3)
+    known_from_rim = np.exp(-distance_px / TEXTURE_REACH_PX)[..., None]
+    return known_from_rim * (np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1)
 
 
 def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
