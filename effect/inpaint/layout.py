@@ -27,7 +27,8 @@ from effect.inpaint.offsets import (
 from effect.inpaint.strength import texture_strength
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 3.0  # of the difference from the network's picture, in calm surroundings
+GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings and near them
+GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 TEXTURE_WEIGHT = (
     30.0  # of how much calmer a place is than the calm parts around the hole: grass goes on as grass
@@ -113,6 +114,7 @@ def choice_costs(
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     there = sample(known_colours, choices.rows, choices.columns, 0)
     trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
+    trust *= nearness(missing, GUIDE_REACH_PX)[missing]
     costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
     strength = texture_strength(picture, ~missing)
     lacking = calmest(strength, missing)[missing][:, None] - sample(
@@ -140,9 +142,14 @@ def calmest(strength: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArra
     inside less is known of what is there, and less is asked for.
     """
     inverse = going_on(np.reciprocal(strength + 1), missing)
+    around = np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1
+    return nearness(missing, TEXTURE_REACH_PX)[..., None] * around
+
+
+def nearness(missing: NDArray[np.bool_], reach_px: float) -> NDArray[np.float32]:
+    """1 on known pixels, less and less into the hole, a third at reach_px: float32 (H, W)."""
     distance_px = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 3)
-    known_from_rim = np.exp(-distance_px / TEXTURE_REACH_PX)[..., None]
-    return known_from_rim * (np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1)
+    return np.exp(-distance_px / np.float32(reach_px)).astype(np.float32)
 
 
 def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
