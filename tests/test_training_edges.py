@@ -57,6 +57,11 @@ def test_a_sketch_is_whole_strokes_of_the_hole_or_nothing():
     strokes = sketches.sum(axis=(1, 2))
     assert (strokes % 30 == 0).all() and not (sketches & ~(edges & hole)).any()
     assert 8 < (strokes == 0).sum() < 40 and strokes.max() >= 6 * 30
+    never, always = (
+        [sketch(edges, hole, share, np.random.default_rng(seed)).any() for seed in range(60)]
+        for share in (0.0, 1.0)
+    )
+    assert not any(never) and sum(always) > (strokes > 0).sum()
 
 
 @pytest.mark.parametrize("guidance", ["known", "sketch"])

@@ -30,9 +30,7 @@ from effect.inpaint.strength import texture_strength
 GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings and near them
 GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
-TEXTURE_WEIGHT = (
-    30.0  # of how much calmer a place is than the calm parts around the hole: grass goes on as grass
-)
+TEXTURE_WEIGHT = 30.0  # of how much calmer a place is than the calm parts around the hole: grass stays grass
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
@@ -117,10 +115,8 @@ def choice_costs(
     trust *= nearness(missing, GUIDE_REACH_PX)[missing]
     costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
     strength = texture_strength(picture, ~missing)
-    lacking = calmest(strength, missing)[missing][:, None] - sample(
-        strength, choices.rows, choices.columns, 0
-    )
-    costs += TEXTURE_WEIGHT * (np.maximum(lacking, 0) ** 2).sum(axis=2)
+    least, offered = calmest(strength, missing)[missing], sample(strength, choices.rows, choices.columns, 0)
+    costs += TEXTURE_WEIGHT * (np.maximum(least[:, None] - offered, 0) ** 2).sum(axis=2)
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
