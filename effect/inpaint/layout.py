@@ -27,7 +27,7 @@ from effect.inpaint.offsets import (
 from effect.inpaint.strength import texture_strength
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings and near them
+GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 TEXTURE_WEIGHT = 30.0  # of how much calmer a place is than the calm parts around the hole: grass stays grass
@@ -41,7 +41,7 @@ MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 TEXTURE_REACH_PX = 20  # so far into the hole a third of the strength around it is asked for
-RIM_PX = 8  # how wide the surroundings are whose texture goes on into the hole
+RIM_PX = 8  # how wide the surroundings are whose texture and unrest go on into the hole
 WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 

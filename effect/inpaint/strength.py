@@ -19,4 +19,4 @@ def texture_strength(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> ND
     both = np.zeros((*known.shape, 2), bool)
     both[:-1, :, 0] = known[:-1] & known[1:]
     both[:, :-1, 1] = known[:, :-1] & known[:, 1:]
-    return np.sqrt(np.dstack([known_average(squares[..., axis], both[..., axis]) for axis in (0, 1)]))
+    return np.sqrt(known_average(squares, both))
