@@ -4,19 +4,16 @@ The parts are painted back to front into a small premultiplied RGBA tile, which 
 opacity and blur treat the butterfly as a whole. Colours are blended in display (sRGB) space throughout.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from math import ceil, floor, log2, sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import floor, log2, sqrt
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from effect.species import Species, load_species, species_names
-
-if TYPE_CHECKING:
-    from effect.wings import PosedParts
 
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
@@ -102,54 +99,65 @@ def draw_butterfly(
 
     if pose.opacity * 255 < 0.5 or pose.size_px < 0.5:
         return None
-    beats = [_posed(species, moment) for moment in _moments(pose)]
     resolution = _resolution(pose)
-    area = _area(beats, 3 * pose.blur_px + 1, frame.shape, ceil(1 / resolution))
-    visible = (max(area[0], 0), max(area[1], 0), min(area[2], frame.shape[1]), min(area[3], frame.shape[0]))
-    if visible[0] >= visible[2] or visible[1] >= visible[3]:
+    area, tile, painted = _painted(species, pose, resolution, frame.shape, light, cloth)
+    if not tile.size:
         return None
-    tile, painted = _paint(beats, area, resolution, species, pose, light, cloth)
     if pose.blur_px > 0.25 or resolution != 1:
         tile, painted = _finish(tile, area, resolution, pose)
-    blend(frame, area[0], area[1], tile, painted, float(pose.opacity), grain_of(light.grain))
-    return visible
+    blend(frame, area[0], area[1], tile, painted, float(pose.opacity), grain_of(light.grain, frame.shape[1]))
+    left, top, right, bottom = area
+    return max(left, 0), max(top, 0), min(right, frame.shape[1]), min(bottom, frame.shape[0])
 
 
 def wing_shape(
     species: Species, pose: Pose, shape: tuple[int, int]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
     """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
-    parts = _posed(species, pose)
-    left, top, right, bottom = area = _area([parts], 1, (*shape, 3), 1)
-    hides = _paint([parts], area, 1.0, species, pose, DAYLIGHT, NO_CLOTH)[0] >> 24 > 127
+    (left, top, right, bottom), tile, _ = _painted(species, pose, 1.0, shape, DAYLIGHT, NO_CLOTH)
+    if not tile.size:
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
-    inside = hides[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    return (rows, columns), inside
+    inside = tile[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return (rows, columns), inside >> 24 > 127
 
 
-def _moments(pose: Pose) -> list[Pose]:
-    """The pose at evenly spread times while the shutter is open."""
+def _painted(
+    species: Species,
+    pose: Pose,
+    resolution: float,
+    frame_shape: tuple[int, ...],
+    light: Light,
+    cloth: NDArray[np.uint32],
+) -> tuple[Box, Tile, Spans]:
+    """See `effect.rasterize.paint`."""
+    from effect.rasterize import paint
+
+    px_per_unit = pose.size_px / species.forewing_units
+    patch = pose.patch._replace(size_px=pose.patch.size_px / species.forewing_units)
+    distance = sqrt(sum(along * along for along in light.direction))
+    return paint(
+        (float(pose.x_px), float(pose.y_px), px_per_unit),
+        (float(pose.yaw), float(pose.pitch), float(pose.roll), float(pose.tilt)),
+        (float(pose.forewing_angle), float(pose.hindwing_angle)),
+        _moments(pose),
+        3 * pose.blur_px + 1,
+        resolution,
+        (frame_shape[0], frame_shape[1]),
+        species.atlas,
+        cloth,
+        tuple(patch),
+        (*(along / distance for along in light.direction), float(light.ambient), float(light.diffuse)),
+        (light.rgb, light.haze_rgb),
+    )
+
+
+def _moments(pose: Pose) -> NDArray[np.float64]:
+    """How far the wings are off the pose's angles at evenly spread times while the shutter is open."""
     travel = pose.wing_speed * SHUTTER
     wanted = 1 + floor(abs(travel) * pose.size_px / max(BLUR_STEP_PX, 2 * pose.blur_px))
     count = min(wanted, max(FEW_SAMPLES, floor(pose.size_px / PX_PER_SAMPLE)))
-    if count == 1:
-        return [pose]
-    offsets = [travel * ((i + 0.5) / count - 0.5) for i in range(count)]
-    return [
-        replace(
-            pose, forewing_angle=pose.forewing_angle + offset, hindwing_angle=pose.hindwing_angle + offset
-        )
-        for offset in offsets
-    ]
-
-
-def _posed(species: Species, pose: Pose) -> "PosedParts":
-    from effect.wings import posed_parts
-
-    place = float(pose.x_px), float(pose.y_px), pose.size_px / species.forewing_units
-    attitude = float(pose.yaw), float(pose.pitch), float(pose.roll), float(pose.tilt)
-    wing_angles = float(pose.forewing_angle), float(pose.hindwing_angle)
-    return posed_parts(place, attitude, wing_angles, species.atlas)
+    return travel * ((np.arange(count) + 0.5) / count - 0.5)
 
 
 def _resolution(pose: Pose) -> float:
@@ -159,54 +167,12 @@ def _resolution(pose: Pose) -> float:
     return 0.5 ** floor(log2(pose.blur_px / 1.25))
 
 
-def _area(beats: "list[PosedParts]", margin: float, frame_shape: tuple[int, ...], multiple: int) -> Box:
-    """The parts' bounds, grown by the margin, cut to the surroundings of the frame, in whole steps."""
-    lefts, tops, rights, bottoms = zip(
-        *(bounds for parts in beats for bounds in parts.bounds.tolist()), strict=True
-    )
-    reach = ceil(margin)
-    left, top = max(floor(min(lefts)), 0) - reach, max(floor(min(tops)), 0) - reach
-    right = min(ceil(max(rights)), frame_shape[1]) + reach
-    bottom = min(ceil(max(bottoms)), frame_shape[0]) + reach
-    width = ceil((right - left) / multiple) * multiple
-    height = ceil((bottom - top) / multiple) * multiple
-    return left, top, left + width, top + height
-
-
-def _paint(
-    beats: "list[PosedParts]",
-    area: Box,
-    resolution: float,
-    species: Species,
-    pose: Pose,
-    light: Light,
-    cloth: NDArray[np.uint32],
-) -> tuple[Tile, Spans]:
-    """The mean of what the beats look like, in a tile that covers the area and may be a little wider."""
-    from effect.rasterize import BLOCK, paint
-
-    left, top, right, bottom = area
-    height, width = round((bottom - top) * resolution), ceil((right - left) * resolution / BLOCK) * BLOCK
-    tiles = np.zeros((len(beats), height, width), np.uint32)
-    painted = np.full((height, 2), (width, 0), np.int64)
-    patch = pose.patch._replace(size_px=pose.patch.size_px / species.forewing_units)
-    distance = sqrt(sum(along * along for along in light.direction))
-    lighting = *(along / distance for along in light.direction), float(light.ambient), float(light.diffuse)
-    px_per_unit = pose.size_px / species.forewing_units
-    look = species.atlas, px_per_unit, cloth, tuple(patch), lighting, (light.rgb, light.haze_rgb)
-    for tile, parts in zip(tiles, beats, strict=True):
-        paint(tile, painted, area[:2], resolution, parts, *look)
-    if len(tiles) > 1:
-        means = cv2.reduce(tiles.view(np.uint8).reshape(len(tiles), -1), 0, cv2.REDUCE_AVG)
-        return means.view(np.uint32).reshape(height, width), painted
-    return tiles[0], painted
-
-
 @cache
-def grain_of(deviation: float) -> NDArray[np.float32]:
-    """A square of noise, float32 (n,n), that butterflies get like the photo: it lies still, as the photo's own does."""
+def grain_of(deviation: float, width: int) -> NDArray[np.float32]:
+    """Noise as wide as a frame, float32 (n,width), for butterflies: it lies still, as the photo's own does."""
     noise = np.random.default_rng(0).standard_normal((GRAIN_PX, GRAIN_PX))
-    return (np.rint(noise * deviation * 64) / 64).astype(np.float32)
+    square = (np.rint(noise * deviation * 64) / 64).astype(np.float32)
+    return np.tile(square, -(-width // GRAIN_PX))[:, :width].copy()
 
 
 def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -16,7 +16,8 @@ SHADOW_DARKNESS = 0.2
 SHADOW_REACH = 1.3  # forewing lengths
 FAINTEST_SHADOW = 0.02
 NIGHT_RGB = np.array([0.14, 0.19, 0.32], np.float32)  # what a night leaves of the photo's red, green and blue
-HALO_REACH, HALO_BRIGHTNESS, HALO_STEP_PX = 2.6, 80, 4  # forewing lengths, levels in the middle, coarseness
+HALO_REACH, HALO_BRIGHTNESS = 2.6, 80  # forewing lengths, levels in the middle
+COARSE_PX, CELLS_OF_REACH = 4, 12  # side of cells in which halos are added up, and shadows that reach so many
 
 
 def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
@@ -27,7 +28,7 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     """
     if not 0 <= index < timeline.frame_count:
         raise IndexError(f"frame {index} of a clip with {timeline.frame_count}")
-    from effect.pixels import drawing  # not at the top: compiled code takes a while to load
+    from effect.compiled import drawing  # not at the top: compiled code takes a while to load
 
     with drawing():
         return _drawn(scene, timeline, index)
@@ -61,37 +62,35 @@ def _cast_shadows(
     seconds: float,
 ) -> None:
     """Darken what is left of the person under butterflies that are just coming off, in place."""
-    from effect.fade import darken  # not at the top: compiled code takes a while to load
+    from effect.fade import darken, shade  # not at the top: compiled code takes a while to load
 
     swarm, dissolve = timeline.swarm, timeline.dissolve
+    lift = swarm.lift[index].astype(np.float64)
+    strength = SHADOW_DARKNESS * swarm.opacity[index] * np.clip(1 - lift, 0, None)
+    casting = butterflies[strength[butterflies] >= FAINTEST_SHADOW]
+    if not casting.size:
+        return
+    size = swarm.size_px[index].astype(np.float64)
     toward_x, toward_y, _ = timeline.light.direction
-    for butterfly in butterflies:
-        lift = float(swarm.lift[index, butterfly])
-        strength = SHADOW_DARKNESS * float(swarm.opacity[index, butterfly]) * max(0.0, 1 - lift)
-        if strength < FAINTEST_SHADOW:
-            continue
-        size = float(swarm.size_px[index, butterfly])
-        away = size * (0.18 + lift)
-        x, y = swarm.x_px[index, butterfly] - away * toward_x, swarm.y_px[index, butterfly] + away * toward_y
-        reach = SHADOW_REACH * size
-        rows = slice(max(int(y - reach), dissolve.top), min(int(y + reach) + 1, dissolve.box[0].stop))
-        columns = slice(max(int(x - reach), dissolve.left), min(int(x + reach) + 1, dissolve.box[1].stop))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            continue
-        inside = (
-            slice(rows.start - dissolve.top, rows.stop - dissolve.top),
-            slice(columns.start - dissolve.left, columns.stop - dissolve.left),
-        )
-        region = frame[rows, columns]
-        shaded = darken(
-            region.reshape(len(region), -1),
-            scene.alpha[rows, columns].copy(),
-            dissolve.arrival_seconds[inside].copy(),
-            *(seconds, dissolve.softness_seconds),
-            np.float32(strength) * _bump(rows, float(y), reach),
-            _bump(columns, float(x), reach),
-        )
-        region[...] = shaded.reshape(region.shape)
+    away, reach = size * (0.18 + lift), SHADOW_REACH * size
+    # Soft as they are, shadows may be added up coarsely, in cells of the box.
+    cell_px = int(np.clip(reach[casting].min() / CELLS_OF_REACH, 1, COARSE_PX))
+    x = (swarm.x_px[index] - away * toward_x - dissolve.left + 0.5) / cell_px - 0.5
+    y = (swarm.y_px[index] + away * toward_y - dissolve.top + 0.5) / cell_px - 0.5
+    height, width = dissolve.arrival_seconds.shape
+    shadows = (values[casting] for values in (x, y, reach / cell_px, strength))
+    taken = shade(-(-height // cell_px), -(-width // cell_px), *shadows)
+    shaded = np.flatnonzero(taken.any(axis=1))
+    if not shaded.size:
+        return
+    first, last = max(shaded[0] - 1, 0), shaded[-1] + 2
+    top = cell_px * first
+    smooth = cv2.resize(taken[first:last], None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
+    darken(
+        frame.reshape(len(frame), -1),
+        *(scene.alpha, (dissolve.top, dissolve.left), (top, 0), smooth[: height - top, :width].copy()),
+        *(dissolve.arrival_seconds, seconds, dissolve.softness_seconds),
+    )
 
 
 def _darkened(frame: NDArray[np.uint8], dusk: float) -> NDArray[np.uint8]:
@@ -110,7 +109,7 @@ def _cast_halos(
 ) -> None:
     """Light up what is around butterflies that shine, in place; colours: RGB 0-1 (n, 3)."""
     height, width = frame.shape[:2]
-    swarm, step = timeline.swarm, HALO_STEP_PX
+    swarm, step = timeline.swarm, COARSE_PX
     light = np.zeros((-(-height // step), -(-width // step), 3), np.float32)
     for butterfly in butterflies:
         reach = max(HALO_REACH * float(swarm.size_px[index, butterfly]) / step, 1.0)

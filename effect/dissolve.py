@@ -6,6 +6,7 @@ into what each of them takes away, so a gap opens exactly where something has fl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -20,7 +21,12 @@ TIME_GRID = 4096  # arrival times are whole 1/4096 s, so that they do not depend
 TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
 RIM_SOFTER_SECONDS = 0.2  # old background around the person leaves this much slower than the person ...
 RIM_LEAD_SECONDS = 0.15  # ... and this much earlier
+UNTOUCHED, LEAVING, GONE = range(3)
 EDGE_SHARE = 1 / 260  # width of the glowing edge, of the frame's longer side
+
+Tile = tuple[
+    slice, slice, float, float
+]  # rows and columns of the box; when the first and the last pixel changes
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Dissolve:
     edge_glow: float
     softness_seconds: float
     rim_softness_seconds: float
-    tiles: tuple[tuple[slice, slice, float, float], ...]  # rows, columns of the box; first and last change
+    tiles: tuple[Tile, ...]  # row by row
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -110,50 +116,61 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
     from effect.fade import fade, remaining  # not at the top: compiled code takes a while to load
 
     frame = scene.photo.copy()
-    target, photo, plate, foreground, alpha = (
-        picture[dissolve.box] for picture in (frame, scene.photo, scene.plate, scene.foreground, scene.alpha)
-    )
+    corner = dissolve.top, dissolve.left
+    pictures = frame, scene.photo, scene.plate, scene.foreground
+    by_row = [picture.reshape(len(picture), -1) for picture in pictures]
     reach = 2 * dissolve.edge_px + 1
-    for rows, columns, first_seconds, last_seconds in dissolve.tiles:
-        if seconds <= first_seconds:
+    for rows, columns, state in _runs(dissolve.tiles, seconds):
+        if state == GONE:
+            frame[dissolve.box][rows, columns] = scene.plate[dissolve.box][rows, columns]
             continue
-        tile = rows, columns
-        if seconds >= last_seconds:
-            target[tile] = plate[tile]
-            continue
-        around, inner = _around(tile, alpha.shape, dissolve.edge_px + 1)
-        person = remaining(seconds, dissolve.arrival_seconds[around].copy(), dissolve.softness_seconds)
-        near = cv2.blur(person, (reach, reach), borderType=cv2.BORDER_REPLICATE)[inner]
-        smooth = cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE)[inner]
-        height, width = smooth.shape
-        faded = fade(
-            photo[tile].reshape(height, -1),
-            plate[tile].reshape(height, -1),
-            foreground[tile].reshape(height, -1),
-            alpha[tile].copy(),
-            smooth.copy(),
-            near.copy(),
-            dissolve.rim_seconds[tile].copy(),
-            dissolve.edge_seconds[tile].copy(),
+        around, inner = _around((rows, columns), dissolve.arrival_seconds.shape, dissolve.edge_px + 1)
+        top, left, height, width = around
+        times = dissolve.arrival_seconds
+        person = remaining(seconds, times, dissolve.softness_seconds, top, left, height, width)
+        near = cv2.blur(person, (reach, reach), borderType=cv2.BORDER_REPLICATE)[inner].copy()
+        smooth = cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE)[inner].copy()
+        fade(
+            *by_row,
+            scene.alpha,
+            corner,
+            (rows.start, columns.start),
+            smooth,
+            near,
+            dissolve.rim_seconds,
+            dissolve.edge_seconds,
             seconds,
             dissolve.rim_softness_seconds,
             dissolve.edge_glow,
         )
-        target[tile] = faded.reshape(height, width, 3)
     return frame
+
+
+def _runs(tiles: tuple[Tile, ...], seconds: float) -> Iterator[tuple[slice, slice, int]]:
+    """Rows, columns and state of tiles that are no longer untouched; neighbours in a row are one, if alike."""
+    run: tuple[slice, slice, int] | None = None
+    for rows, columns, first_seconds, last_seconds in tiles:
+        state = UNTOUCHED if seconds <= first_seconds else LEAVING if seconds < last_seconds else GONE
+        if run and run[0] == rows and run[2] == state:
+            run = rows, slice(run[1].start, columns.stop), state
+            continue
+        if run and run[2] != UNTOUCHED:
+            yield run
+        run = rows, columns, state
+    if run and run[2] != UNTOUCHED:
+        yield run
 
 
 def _around(
     tile: tuple[slice, slice], shape: tuple[int, ...], margin: int
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The tile with a margin, as far as the field reaches, and where the tile lies in that."""
+) -> tuple[tuple[int, int, int, int], tuple[slice, slice]]:
+    """Top, left, height, width of the tile with a margin, as far as the field reaches; where the tile lies in that."""
     (top, bottom, _), (left, right, _) = (part.indices(size) for part, size in zip(tile, shape, strict=True))
     above, before = min(margin, top), min(margin, left)
-    around = (
-        slice(top - above, min(bottom + margin, shape[0])),
-        slice(left - before, min(right + margin, shape[1])),
-    )
-    return around, (slice(above, above + bottom - top), slice(before, before + right - left))
+    height = min(bottom + margin, shape[0]) - top + above
+    width = min(right + margin, shape[1]) - left + before
+    inner = slice(above, above + bottom - top), slice(before, before + right - left)
+    return (top - above, left - before, height, width), inner
 
 
 def _on_time_grid(seconds: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -166,7 +183,7 @@ def _tiles(
     edge: NDArray[np.float32],
     softness: float,
     rim_softness: float,
-) -> tuple[tuple[slice, slice, float, float], ...]:
+) -> tuple[Tile, ...]:
     tiles = []
     for top in range(0, arrival.shape[0], TILE_PX):
         for left in range(0, arrival.shape[1], TILE_PX):

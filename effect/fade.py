@@ -1,13 +1,15 @@
 """Pixels of the dissolve: how much of the person is left, what that looks like, the shade of what flies above.
 
-Compiled by numba, many pixels at once: see `effect.pixels`. For that, arrays must be C-contiguous; pictures come as
-(h, 3 w), as numba would not know that the last axis of (h, w, 3) is 3 long.
+Many pixels at once: see `effect.compiled`. For that, arrays must be C-contiguous, so whole ones are handed over, with
+the place of the part that is meant; pictures come as (H, 3 W), as numba would not know that the last axis of (H, W, 3)
+is 3 long.
 """
 
 import numpy as np
 from numba import prange
 
-from effect.pixels import F32, HALF, ONE, U64, ZERO, by_rows, byte, compiled
+from effect.compiled import by_rows, compiled
+from effect.pixels import F32, HALF, ONE, U64, ZERO, byte
 
 EMBER_RGB = 255, 176, 84  # colour of a glowing edge
 EMBER_RED, EMBER_GREEN, EMBER_BLUE = (F32(level) for level in EMBER_RGB)
@@ -16,63 +18,110 @@ KINDLED, COOLED = F32(1 / KINDLE_SECONDS), F32(1 / EMBER_SECONDS)
 
 
 @by_rows
-def remaining(seconds, middle_seconds, softness_seconds):  # type: ignore[no-untyped-def]
-    """Share (0-1) still there at a time: 1 before the front, 0 behind it, a smooth step across it; float32 (h, w)."""
-    height, width = middle_seconds.shape
-    left, now, softness = np.empty((height, width), np.float32), F32(seconds), F32(softness_seconds)
+def remaining(seconds, middle_seconds, softness_seconds, top, left, height, width):  # type: ignore[no-untyped-def]
+    """Share (0-1) still there at a time: 1 before the front, 0 behind it, a smooth step across it.
+
+    middle_seconds: float32 (H, W). Returns float32 (height, width) for its part that begins at row `top`, column
+    `left`.
+    """
+    share, now, softness = np.empty((height, width), np.float32), F32(seconds), F32(softness_seconds)
     for line in prange(height):
-        row = U64(line)
+        row, from_row, from_column = U64(line), U64(top + line), U64(left)
         for column in range(U64(width)):
-            left[row, column] = _left(middle_seconds[row, column], now, softness)
-    return left
+            share[row, column] = _left(middle_seconds[from_row, from_column + column], now, softness)
+    return share
 
 
 @by_rows
 def fade(  # type: ignore[no-untyped-def]
-    photo, plate, foreground, alpha, person, near, rim_seconds, edge_seconds, seconds, rim_softness, glow
+    frame,
+    photo,
+    plate,
+    foreground,
+    alpha,
+    corner,
+    tile,
+    person,
+    near,
+    rim_seconds,
+    edge_seconds,
+    seconds,
+    rim_softness,
+    glow,
 ):
-    """What is left of the person, and of the old background around them, over the plate: uint8 (h, 3 w).
+    """Draw what is left of the person, and of the old background around them, over the plate, into a part of the frame.
 
-    photo, plate, foreground: uint8 (h, 3 w); the others float32 (h, w): the person's share of the photo, what of it
-    is left, and left around each pixel, when the rim leaves, and when the edge is bared; glow: strength of the ember.
+    frame, photo, plate, foreground: uint8 (H, 3 W), the first one written; alpha: float32 (H, W), the person's share;
+    corner: where the box of what changes lies, (top, left); tile: where the part lies in the box, (top, left);
+    person, near: float32 (h, w), what of the person is left in the part, and left around each pixel;
+    rim_seconds, edge_seconds: float32, of the whole box, when the rim leaves, and when the edge is bared;
+    glow: strength of the ember.
     """
-    target = np.empty_like(photo)
     now, softness, glow = F32(seconds), F32(rim_softness), F32(glow)
-    for line in prange(len(target)):
-        row = U64(line)
-        for column in range(U64(alpha.shape[1])):
-            left, cover = person[row, column], alpha[row, column]
-            rim = _left(rim_seconds[row, column], now, softness)
-            since = now - edge_seconds[row, column]
+    tile_top, tile_left, top, left = tile[0], tile[1], corner[0] + tile[0], corner[1] + tile[1]
+    for line in prange(len(person)):
+        row, in_box, in_frame = U64(line), U64(tile_top + line), U64(top + line)
+        box_column, frame_column = U64(tile_left), U64(left)
+        for column in range(U64(person.shape[1])):
+            share, cover = person[row, column], alpha[in_frame, frame_column + column]
+            rim = _left(rim_seconds[in_box, box_column + column], now, softness)
+            since = now - edge_seconds[in_box, box_column + column]
             hot = ONE - min(max(since * COOLED, ZERO), ONE)
             ember = glow * min(max(since * KINDLED, ZERO), ONE) * hot * hot
             ember *= cover * min(F32(2) * (ONE - near[row, column]), ONE)
-            at = U64(3) * column
+            at = U64(3) * (frame_column + column)
             for channel, warm in enumerate((EMBER_RED, EMBER_GREEN, EMBER_BLUE)):
                 place = at + U64(channel)
-                behind, own = F32(plate[row, place]), F32(foreground[row, place])
+                behind, own = F32(plate[in_frame, place]), F32(foreground[in_frame, place])
                 over = (own - behind) * cover
-                old = F32(photo[row, place]) - behind - over
-                level = behind + left * (over + ember * (warm - own)) + rim * old
-                target[row, place] = byte(level + HALF)
-    return target
+                old = F32(photo[in_frame, place]) - behind - over
+                level = behind + share * (over + ember * (warm - own)) + rim * old
+                frame[in_frame, place] = byte(level + HALF)
+
+
+@compiled
+def shade(height, width, x, y, reach, strength):  # type: ignore[no-untyped-def]
+    """How much light soft round shadows take, one after the other: float32 (height, width), 0-1.
+
+    x, y, reach, strength: float64 (n,), each shadow's middle and reach in pixels, and what it takes in its middle.
+    """
+    kept = np.ones((height, width), np.float32)
+    for number in range(len(x)):
+        middle_x, middle_y, far, most = x[number], y[number], reach[number], F32(strength[number])
+        first, last = max(int(middle_x - far), 0), min(int(middle_x + far) + 1, width)
+        for row in range(max(int(middle_y - far), 0), min(int(middle_y + far) + 1, height)):
+            down = most * _bump(F32((row - middle_y) / far))
+            for column in range(first, last):
+                kept[row, column] *= ONE - down * _bump(F32((column - middle_x) / far))
+    return ONE - kept
 
 
 @by_rows
-def darken(frame, alpha, arrival_seconds, seconds, softness_seconds, down, across):  # type: ignore[no-untyped-def]
-    """uint8 (h, 3 w) with what is left of the person in the shade, which is down (h,) times across (w,), 0-1."""
-    shaded = np.empty_like(frame)
+def darken(frame, alpha, corner, tile, shadow, arrival_seconds, seconds, softness_seconds):  # type: ignore[no-untyped-def]
+    """Darken what is left of the person in a part of the frame, in place.
+
+    shadow: float32 (h, w), what it takes of the light in that part, 0-1; arrival_seconds: of the whole box; for the
+    others see `fade`.
+    """
     now, softness = F32(seconds), F32(softness_seconds)
-    for line in prange(len(frame)):
-        row = U64(line)
-        strength = F32(down[row])
-        for column in range(U64(alpha.shape[1])):
-            person = alpha[row, column] * _left(arrival_seconds[row, column], now, softness)
-            kept = ONE - strength * across[column] * person
-            at = U64(3) * column
+    tile_top, tile_left, top, left = tile[0], tile[1], corner[0] + tile[0], corner[1] + tile[1]
+    for line in prange(len(shadow)):
+        row, in_box, in_frame = U64(line), U64(tile_top + line), U64(top + line)
+        box_column, frame_column = U64(tile_left), U64(left)
+        for column in range(U64(shadow.shape[1])):
+            share = _left(arrival_seconds[in_box, box_column + column], now, softness)
+            kept = ONE - shadow[row, column] * alpha[in_frame, frame_column + column] * share
+            at = U64(3) * (frame_column + column)
             for channel in range(3):
-                shaded[row, at + U64(channel)] = byte(F32(frame[row, at + U64(channel)]) * kept + HALF)
-    return shaded
+                place = at + U64(channel)
+                frame[in_frame, place] = byte(F32(frame[in_frame, place]) * kept + HALF)
+
+
+@compiled
+def _bump(away):  # type: ignore[no-untyped-def]
+    """A soft hill: 1 in the middle, 0 from 1 on; a polynomial, equal on every machine."""
+    inside = max(ONE - away * away, ZERO)
+    return inside * inside
 
 
 @compiled

@@ -1,17 +1,18 @@
-"""From the parts of one butterfly to what its pixels show: their light, their mips, their spans in a tile.
+"""One butterfly into a tile of its own: where that lies, the light on its parts, their mips, their spans.
 
 Compiled by numba. Every part is a flat texture in space, so a homography says which of its texels a pixel shows;
 each row's span is clipped beforehand, so that only pixels which the texture may cover are visited: see `effect.pixels`.
 """
 
-from math import cos, floor, log2, sin, sqrt
+from math import ceil, cos, floor, log2, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from effect.pixels import compiled, lay
+from effect.compiled import compiled
+from effect.pixels import average, lay
 from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL
-from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE
+from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE, posed_parts
 
 DISPLAY_GAMMA = 2.2
 TRANSLUCENCY = 0.40  # brightness of light that shines through a fully translucent wing
@@ -20,7 +21,8 @@ CLOTH_COVER = 0.92  # share of a wing's own colour that a patch of the person re
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
 
-BLOCK = 8  # pixels; spans are made of them, as a compiler that works on many pixels is slow at odd ends
+UNSEEN = 1 / 512  # changes no level by more than half of one
+BLOCK = 16  # pixels; spans are made of them, as a compiler that works on many pixels is slow at odd ends
 MARGIN_PX = 2.0
 
 
@@ -34,50 +36,114 @@ class Shading(NamedTuple):
 
 
 @compiled
-def paint(tile, painted, corner, resolution, parts, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
-    """Lay the parts of a butterfly over what is in the tile, in place.
+def paint(
+    place, attitude, wing_angles, offsets, reach, resolution, frame_size, atlas, cloth, patch, light, colours
+):  # type: ignore[no-untyped-def]
+    """The mean of what a butterfly looks like while its wings beat.
 
-    tile: uint32 (h,w) premultiplied RGBA, w a multiple of BLOCK; painted: int64 (h,2) columns [first, last) of each row
-    that may hold something, grown as needed; corner: the tile's left and top edge in frame pixels;
-    resolution: tile pixels per frame pixel; parts: effect.wings.PosedParts; atlas: effect.species.Atlas;
-    cloth: uint32 (H,W) RGBA, what the wings are cut from; patch: x and y of the butterfly's centre in it, pixels per
-    unit, yaw, and how much of it is to be seen, 0-1; light: unit vector to it, ambient, diffuse;
-    colours: RGB 0-1 in display space of the light and of the haze.
+    place, attitude, wing_angles: see effect.wings.posed_parts; offsets: (n,) what to add to both angles, one moment
+    after the other; reach: pixels that blur needs around it; resolution: tile pixels per frame pixel;
+    frame_size: (height, width); atlas: effect.species.Atlas; cloth: uint32 (H,W) RGBA, what the wings are cut from;
+    patch: x and y of the butterfly's centre in it, pixels per unit, yaw, and how much of it is to be seen, 0-1;
+    light: unit vector to it, ambient, diffuse; colours: RGB 0-1 in display space of the light and of the haze.
+
+    Returns the area that the tile covers, (left, top, right, bottom) in frame pixels; the tile, uint32 (h,w)
+    premultiplied RGBA, which may be a little wider than the area; and int64 (h,2), columns [first, last) of each row
+    that may hold something. Tile and columns are empty where the area lies beside the frame.
     """
-    for part in parts.order:
-        shading = _shading(parts, part, light)
-        gain, haze = _light_on(shading.brightness, patch[4], light, colours)
-        level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
-        first, width, height = atlas.mips[part, level]
-        texels = slice(first, first + width * height)
-        # Texels of this mip per pixel of the largest one; a border of one texel surrounds each mip.
-        shrink_x = (width - 2) / atlas.size_px[part, 0]
-        shrink_y = (height - 2) / atlas.size_px[part, 1]
-        hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
-        ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
-        shows_back = parts.facing[part] >= 0
-        spans = _spans(parts.outlines[part], corner, resolution, tile.shape)
-        painted[:, 0] = np.minimum(painted[:, 0], spans[:, 0])
-        painted[:, 1] = np.maximum(painted[:, 1], spans[:, 1])
-        lay(
-            tile,
-            spans,
-            _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y),
-            atlas.texels[DORSAL if shows_back else VENTRAL][texels],
-            atlas.texels[GLOW][texels],
-            atlas.texels[FLASH][texels],
-            (width, height),
-            shading.shine if part != BODY else 0.0,
-            shading.flash if atlas.shimmers and shows_back and part != BODY else 0.0,
-            (hinge_x, hinge_y, ramp_x, ramp_y, shading.tip_change),
-            gain,
-            haze,
-            cloth.reshape(-1),
-            (cloth.shape[1], cloth.shape[0]),
-            _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y),
-            CLOTH_COVER * patch[4],
-            1 / atlas.mean_luma,
-        )
+    beats = [
+        posed_parts(place, attitude, (wing_angles[0] + offset, wing_angles[1] + offset), atlas)
+        for offset in offsets
+    ]
+    area = _area(beats, reach, ceil(1 / resolution), frame_size)
+    left, top, right, bottom = area
+    if left >= frame_size[1] or top >= frame_size[0] or right <= 0 or bottom <= 0:
+        return area, np.zeros((0, 0), np.uint32), np.zeros((0, 2), np.int64)
+    width = ceil((right - left) * resolution / BLOCK) * BLOCK
+    tiles = np.zeros((len(beats), round((bottom - top) * resolution), width), np.uint32)
+    painted = np.empty((tiles.shape[1], 2), np.int64)
+    painted[:, 0], painted[:, 1] = width, 0
+    for beat, parts in enumerate(beats):
+        for part in parts.order:
+            spans = _spans(parts.outlines[part], (left, top), resolution, tiles[beat].shape)
+            painted[:, 0] = np.minimum(painted[:, 0], spans[:, 0])
+            painted[:, 1] = np.maximum(painted[:, 1], spans[:, 1])
+            _lay_part(
+                tiles[beat],
+                spans,
+                (left, top),
+                resolution,
+                parts,
+                part,
+                atlas,
+                place[2],
+                cloth,
+                patch,
+                light,
+                colours,
+            )
+    if len(beats) > 1:
+        average(tiles, painted)
+    return area, tiles[0], painted
+
+
+@compiled
+def _area(beats, reach, multiple, frame_size):  # type: ignore[no-untyped-def]
+    """The parts' bounds, grown by the reach, cut to the surroundings of the frame, in whole steps."""
+    left = top = np.inf
+    right = bottom = -np.inf
+    for parts in beats:
+        for part in range(5):
+            bounds = parts.bounds[part]
+            left, top = min(left, bounds[0]), min(top, bounds[1])
+            right, bottom = max(right, bounds[2]), max(bottom, bounds[3])
+    reach = ceil(reach)
+    left, top = max(floor(left), 0) - reach, max(floor(top), 0) - reach
+    right, bottom = min(ceil(right), frame_size[1]) + reach, min(ceil(bottom), frame_size[0]) + reach
+    width, height = ceil((right - left) / multiple) * multiple, ceil((bottom - top) / multiple) * multiple
+    return left, top, left + width, top + height
+
+
+@compiled
+def _lay_part(tile, spans, corner, resolution, parts, part, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
+    """Lay a part over what is in the spans of the tile, in place; corner: the tile's left and top edge in the frame."""
+    shading = _shading(parts, part, light)
+    gain, haze = _light_on(shading.brightness, patch[4], light, colours)
+    level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
+    first, width, height = atlas.mips[part, level]
+    texels = slice(first, first + width * height)
+    # Texels of this mip per pixel of the largest one; a border of one texel surrounds each mip.
+    shrink_x = (width - 2) / atlas.size_px[part, 0]
+    shrink_y = (height - 2) / atlas.size_px[part, 1]
+    hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
+    ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
+    to_texels = _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y)
+    shows_back = parts.facing[part] >= 0
+    face = atlas.texels[DORSAL if shows_back else VENTRAL][texels]
+    ramp = hinge_x, hinge_y, ramp_x, ramp_y, shading.tip_change
+    shine = shading.shine if part != BODY else 0.0
+    shimmer = shading.flash if atlas.shimmers and shows_back and part != BODY else 0.0
+    cover = CLOTH_COVER * patch[4]
+    glow, flash = atlas.texels[GLOW][texels], atlas.texels[FLASH][texels]
+    to_cloth = _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y)
+    whole_cloth, cloth_size = cloth.reshape(-1), (cloth.shape[1], cloth.shape[0])
+    look = tile, spans, to_texels, (width, height), face, ramp, gain, haze
+    worn = cloth_size, to_cloth, cover, 1 / atlas.mean_luma
+    # All kinds of call, one by one: what is None is left out of the machine code.
+    if shine > UNSEEN:
+        if cover > UNSEEN:
+            lay(*look, glow, flash, shine, shimmer, whole_cloth, *worn)
+        else:
+            lay(*look, glow, flash, shine, shimmer, None, *worn)
+    elif abs(shimmer) > UNSEEN:
+        if cover > UNSEEN:
+            lay(*look, None, flash, shine, shimmer, whole_cloth, *worn)
+        else:
+            lay(*look, None, flash, shine, shimmer, None, *worn)
+    elif cover > UNSEEN:
+        lay(*look, None, None, shine, shimmer, whole_cloth, *worn)
+    else:
+        lay(*look, None, None, shine, shimmer, None, *worn)
 
 
 @compiled
@@ -170,9 +236,13 @@ def _spans(outline, corner, resolution, tile_shape):  # type: ignore[no-untyped-
         for row in range(max(int(y - MARGIN_PX), 0), min(int(other_y + MARGIN_PX) + 1, height)):
             enters = x + slope * (min(max(row - MARGIN_PX, y), other_y) - y)
             leaves = x + slope * (min(max(row + 1 + MARGIN_PX, y), other_y) - y)
-            first = max(int(min(enters, leaves) - MARGIN_PX), 0) // BLOCK * BLOCK
-            last = min(int(max(enters, leaves) + MARGIN_PX) // BLOCK * BLOCK + BLOCK, width)
-            spans[row, 0], spans[row, 1] = min(spans[row, 0], first), max(spans[row, 1], last)
+            spans[row, 0] = min(spans[row, 0], int(min(enters, leaves) - MARGIN_PX))
+            spans[row, 1] = max(spans[row, 1], int(max(enters, leaves) + MARGIN_PX) + 1)
+    for row in range(height):
+        first, last = max(spans[row, 0], 0), min(spans[row, 1], width)
+        length = max(last - first + BLOCK - 1, 0) // BLOCK * BLOCK
+        first = min(first, width - length)
+        spans[row, 0], spans[row, 1] = first, first + length
     return spans
 
 

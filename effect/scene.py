@@ -13,7 +13,7 @@ from effect.butterflies import cloth_of
 
 @dataclass(frozen=True)
 class Scene:
-    """Four pictures of one output frame's size (H, W).
+    """Four pictures of one output frame's size (H, W), kept C-contiguous, as compiled loops need them.
 
     photo:      RGB uint8 (H, W, 3), the photo as given
     plate:      RGB uint8 (H, W, 3), the background without the person
@@ -32,6 +32,8 @@ class Scene:
             picture = getattr(self, name)
             if picture.shape != (*shape, 3) or picture.dtype != np.uint8:
                 raise ValueError(f"{name} is {picture.dtype} {picture.shape}, the alpha is {shape}")
+            object.__setattr__(self, name, np.ascontiguousarray(picture))
+        object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
 
     @cached_property
     def cloth(self) -> NDArray[np.uint32]:

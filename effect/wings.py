@@ -9,8 +9,9 @@ from math import cos, hypot, sin
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from effect.compiled import compiled
 
 CAMERA_UNITS = 6.0  # small enough that a beating wing visibly comes nearer
 ROOT_ASIDE = 0.035  # the wings are fixed beside the body's axis, on its back
@@ -21,8 +22,6 @@ TIP_DROOP = 0.35  # radians: wings bend toward their tips, so the light changes 
 LEFT_HINDWING, LEFT_FOREWING, RIGHT_HINDWING, RIGHT_FOREWING, BODY = range(5)
 FOREWINGS = LEFT_FOREWING, RIGHT_FOREWING
 LEFT_WINGS, RIGHT_WINGS = (LEFT_HINDWING, LEFT_FOREWING), (RIGHT_HINDWING, RIGHT_FOREWING)
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 class PosedParts(NamedTuple):

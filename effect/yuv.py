@@ -6,7 +6,7 @@ Compiled by numba: the encoder waits for this once per frame.
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.pixels import compiled
+from effect.compiled import compiled
 from effect.species import LUMA
 
 LUMA_REACH, LUMA_BLACK = 219 / 255, 16  # 8-bit studio range puts luma in 16-235 ...

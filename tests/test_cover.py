@@ -28,7 +28,14 @@ def covered(scene: Scene, timeline: Timeline, index: int) -> tuple[float, float]
     dissolve = timeline.dissolve
     alpha = scene.alpha[dissolve.box]
     before, after = (
-        remaining(timeline.dissolve_seconds(at), dissolve.arrival_seconds, dissolve.softness_seconds)
+        remaining(
+            timeline.dissolve_seconds(at),
+            dissolve.arrival_seconds,
+            dissolve.softness_seconds,
+            0,
+            0,
+            *alpha.shape,
+        )
         for at in (index, index + 1)
     )
     vanishing = np.abs(before - after) * alpha

@@ -8,6 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scenes import figure_scene
 
 from effect.dissolve import Dissolve, changing_box, dissolved, plan_dissolve
@@ -64,9 +65,13 @@ def test_what_has_just_become_the_edge_glows_warmly_and_cools() -> None:
     assert since.min() > 0 and since.max() < EMBER_SECONDS
 
 
+def left(seconds: float, middle_seconds: NDArray[np.float32], dissolve: Dissolve) -> NDArray[np.float32]:
+    return remaining(seconds, middle_seconds, dissolve.softness_seconds, 0, 0, *middle_seconds.shape)
+
+
 def test_what_is_gone_never_comes_back() -> None:
     dissolve = planned()
-    shares = [remaining(t, dissolve.arrival_seconds, dissolve.softness_seconds) for t in (1.0, 1.5, 2.0, 3.0)]
+    shares = [left(t, dissolve.arrival_seconds, dissolve) for t in (1.0, 1.5, 2.0, 3.0)]
     for earlier, later in pairwise(shares):
         assert (later <= earlier).all()
 
@@ -74,9 +79,8 @@ def test_what_is_gone_never_comes_back() -> None:
 def test_the_old_background_leaves_before_the_person_does() -> None:
     dissolve = planned()
     assert (dissolve.rim_seconds <= dissolve.arrival_seconds).all()
-    spot = slice(None), slice(None)
     half_gone = dissolve.arrival_seconds < 2.5
-    rim = remaining(2.5, dissolve.rim_seconds[spot], dissolve.softness_seconds)
+    rim = left(2.5, dissolve.rim_seconds, dissolve)
     assert (rim[half_gone] < 0.5).all()
 
 
@@ -89,7 +93,7 @@ def test_no_halo_of_the_old_wall_stays_around_a_fading_person() -> None:
     scene = Scene(photo, black, red, SCENE.alpha)
     dissolve = planned(scene=scene)
     frame = dissolved(scene, dissolve, 2.5)[dissolve.box]
-    nearly_gone = remaining(2.5, dissolve.arrival_seconds, dissolve.softness_seconds) < 0.1
+    nearly_gone = left(2.5, dissolve.arrival_seconds, dissolve) < 0.1
     assert nearly_gone.any()
     assert frame[nearly_gone][:, 1].mean() < 8
 

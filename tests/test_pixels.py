@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.butterflies import DAYLIGHT, Patch, Pose, cloth_of, draw_butterfly
-from effect.fade import EMBER_RGB, EMBER_SECONDS, KINDLE_SECONDS, darken, fade, remaining
-from effect.pixels import CLOTH_BRIGHTEST, CLOTH_PATTERN, blend, lay
+from effect.fade import EMBER_RGB, EMBER_SECONDS, KINDLE_SECONDS, darken, fade, remaining, shade
+from effect.pixels import CLOTH_BRIGHTEST, CLOTH_PATTERN, average, blend, lay
 from effect.rasterize import BLOCK, _spans
 from effect.species import LUMA, load_species
 from effect.yuv import yuv420_bt709
@@ -80,11 +80,14 @@ def test_a_part_is_laid_over_a_tile(shine: float, shimmer: float, cover: float) 
     spans = np.tile(np.array([8, 56]), (HEIGHT, 1))
     tile = packed(below).copy()
 
-    textures = (packed(texture).reshape(-1) for texture in (face, glow, flash))
-    light = (50, 40), shine, shimmer, ramp, gain, haze
-    lay(tile, spans, to_texels, *textures, *light, packed(cloth).reshape(-1), (70, 90), to_cloth, cover, 2.5)
+    flat_face, flat_glow, flat_flash = (packed(texture).reshape(-1) for texture in (face, glow, flash))
+    sheen = flat_glow if shine else None, flat_flash if shimmer else None
+    worn = packed(cloth).reshape(-1) if cover else None
+    look = (50, 40), flat_face, ramp, gain, haze, *sheen, shine, shimmer
+    lay(tile, spans, to_texels, *look, worn, (70, 90), to_cloth, cover, 2.5)
 
-    added = layer(face, glow, flash, to_texels, *light[1:], cloth, to_cloth, cover, 2.5)
+    light = shine, shimmer, ramp, gain, haze
+    added = layer(face, glow, flash, to_texels, *light, cloth, to_cloth, cover, 2.5)
     expected = np.clip(added + below * (1 - added[..., 3:] / 255), 0, 255)
     expected[:, :8], expected[:, 56:] = below[:, :8], below[:, 56:]
     drawn = tile.view(np.uint8).reshape(HEIGHT, WIDTH, 4)
@@ -95,22 +98,18 @@ def test_a_part_is_laid_over_a_tile(shine: float, shimmer: float, cover: float) 
 def test_edge_on_parts_do_not_read_beside_their_texture() -> None:
     texture, tile = packed(premultiplied(40, 50, 1)).reshape(-1), np.zeros((HEIGHT, WIDTH), np.uint32)
     spans, nothing = np.tile(np.array([0, WIDTH]), (HEIGHT, 1)), (1.0, 1.0, 1.0)
+    look = (50, 40), texture, (0.0, 0.0, 0.0, 0.0, 0.0), nothing, nothing, texture, texture, 0.1, 0.1
     for to_texels in (np.full((3, 3), np.nan), np.full((3, 3), np.inf), np.zeros((3, 3)), -np.ones((3, 3))):
-        light = (50, 40), 0.0, 0.0, (0.0, 0.0, 0.0, 0.0, 0.0), nothing, nothing
-        lay(
-            tile,
-            spans,
-            to_texels,
-            texture,
-            texture,
-            texture,
-            *light,
-            texture,
-            (50, 40),
-            to_texels[:2],
-            0.5,
-            1.0,
-        )
+        lay(tile, spans, to_texels, *look, texture, (50, 40), to_texels[:2], 0.5, 1.0)
+
+
+def test_the_mean_of_tiles_is_that_of_their_channels() -> None:
+    tiles = noise(5, HEIGHT, WIDTH, 4)
+    painted = np.tile(np.array([16, 48]), (HEIGHT, 1))
+    mean, before = tiles.astype(float).mean(axis=0), tiles[0].copy()
+    average(tiles.view(np.uint32)[..., 0], painted)
+    assert np.abs(tiles[0, :, 16:48] - mean[:, 16:48]).max() <= 0.51
+    assert np.array_equal(tiles[0, :, :16], before[:, :16])
 
 
 @pytest.mark.parametrize("resolution", [0.5, 1.0, 2.0])
@@ -128,8 +127,8 @@ def test_spans_cover_a_polygon(resolution: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["monarch", "morpho", "ulysses"])
-def test_nothing_of_a_butterfly_lies_outside_its_spans(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn with spans as wide as the tile, it looks the same."""
+def test_nothing_of_a_butterfly_lies_outside_its_spans(name: str) -> None:
+    """Drawn with spans three times as wide, it looks the same."""
     species, generator = load_species(name), np.random.default_rng(8)
     cloth = cloth_of(noise(120, 120, 3))
     for _ in range(12):
@@ -139,24 +138,22 @@ def test_nothing_of_a_butterfly_lies_outside_its_spans(name: str, monkeypatch: p
         frame = np.full((120, 120, 3), 90, np.uint8)
         draw_butterfly(frame, species, pose, DAYLIGHT, cloth)
         wide = np.full((120, 120, 3), 90, np.uint8)
-        with monkeypatch.context() as patched:
-            everywhere = species.atlas.outlines + np.zeros_like(species.atlas.outlines)
-            middle = everywhere.mean(axis=1, keepdims=True)
-            atlas = species.atlas._replace(outlines=middle + 3 * (everywhere - middle))
-            patched.setattr("effect.butterflies._area", lambda *_: (0, 0, 120, 120))
-            draw_butterfly(wide, replace(species, atlas=atlas), pose, DAYLIGHT, cloth)
+        outlines = species.atlas.outlines
+        middle = outlines.mean(axis=1, keepdims=True)
+        atlas = species.atlas._replace(outlines=middle + 3 * (outlines - middle))
+        draw_butterfly(wide, replace(species, atlas=atlas), pose, DAYLIGHT, cloth)
         assert np.abs(frame.astype(int) - wide).max() <= 6  # the last breath of an edge
 
 
 def test_a_tile_is_blended_into_the_frame() -> None:
     frame, tile = noise(40, 50, 3), premultiplied(HEIGHT, WIDTH, 6)
-    grain = np.random.default_rng(1).normal(0, 3, (16, 16)).astype(np.float32)
+    grain = np.random.default_rng(1).normal(0, 3, (16, 50)).astype(np.float32)
     painted = np.tile(np.array([0, WIDTH]), (HEIGHT, 1))
     left, top, opacity = -7, 12, 0.6
     expected = frame.astype(float)
     inside = tile[: 40 - top, -left : 50 - left].astype(float)
     cover = inside[..., 3:] / 255 * opacity
-    noisy = cover * np.tile(grain, (3, 4))[top:40, :50, None]
+    noisy = cover * np.tile(grain, (3, 1))[top:40, :, None]
     expected[top:] = np.clip(expected[top:] * (1 - cover) + inside[..., :3] * opacity + noisy, 0, 255)
     blend(frame, left, top, packed(tile), painted, opacity, grain)
     assert np.abs(frame - expected).max() <= ROUNDING
@@ -182,19 +179,48 @@ def test_the_dissolve_fades_matted_person_and_rim_over_the_plate() -> None:
         plate + person[..., None] * (over + ember * (np.array(EMBER_RGB) - own)) + still * old, 0, 255
     )
 
-    flat = (picture.reshape(20, 90) for picture in (photo, plate, own))
-    faded = fade(*flat, alpha, person, near, rim, edge, seconds, softness, glow)
-    assert np.abs(faded.reshape(20, 30, 3) - expected).max() <= ROUNDING
-    assert np.abs(remaining(seconds, rim, softness) - still[..., 0]).max() < 1e-5
+    box, part = np.s_[15:35, 10:40], np.s_[5:17, 4:29]  # of the frame; of the box
+
+    def framed(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+        """In a frame of 40 x 50 pixels that is empty beside the box, with rows as compiled loops take them."""
+        frame = np.zeros((40, 50, *picture.shape[2:]), picture.dtype)
+        frame[box] = picture
+        return frame.reshape(40, -1)
+
+    pictures = framed(np.zeros_like(photo)), *(framed(picture) for picture in (photo, plate, own))
+    places = (box[0].start, box[1].start), (part[0].start, part[1].start)
+    left = person[part].copy(), near[part].copy()
+    fade(*pictures, framed(alpha), *places, *left, rim, edge, seconds, softness, glow)
+    drawn = pictures[0].reshape(40, 50, 3)
+    assert np.abs(drawn[box][part] - expected[part]).max() <= ROUNDING
+    drawn[box][part] = 0
+    assert not drawn.any()
+    assert np.abs(remaining(seconds, rim, softness, 3, 7, 15, 20) - still[3:18, 7:27, 0]).max() < 1e-5
+
+
+def test_shadows_follow_one_another() -> None:
+    x, y, reach, strength = (np.array(pair) for pair in ((9.0, 14.5), (8.0, 3.0), (6.0, 9.0), (0.2, 0.1)))
+    rows, columns = np.mgrid[0:20, 0:30]
+    kept = np.ones((20, 30))
+    for number in range(2):
+        down, across = (
+            np.clip(1 - ((at - middle[number]) / reach[number]) ** 2, 0, 1) ** 2
+            for at, middle in ((rows, y), (columns, x))
+        )
+        kept *= 1 - strength[number] * down * across
+    assert np.abs(shade(20, 30, x, y, reach, strength) - (1 - kept)).max() < 1e-5
 
 
 def test_a_shadow_falls_on_what_is_left_of_the_person() -> None:
     frame, alpha = noise(20, 30, 3), np.random.default_rng(2).random((20, 30)).astype(np.float32)
-    arrival = np.random.default_rng(3).uniform(1, 2, (20, 30)).astype(np.float32)
-    down, across = np.linspace(0, 0.2, 20, dtype=np.float32), np.linspace(1, 0, 30, dtype=np.float32)
-    shaded = darken(frame.reshape(20, 90), alpha, arrival, 1.5, 0.4, down, across).reshape(20, 30, 3)
-    shade = down[:, None] * across * remaining(1.5, arrival, 0.4) * alpha
-    assert np.abs(shaded - frame * (1 - shade[..., None])).max() <= ROUNDING
+    arrival = np.random.default_rng(3).uniform(1, 2, (18, 28)).astype(np.float32)
+    shadow = np.linspace(0, 0.2, 10 * 20, dtype=np.float32).reshape(10, 20)
+    shaded = frame.copy()
+    darken(shaded.reshape(20, 90), alpha, (1, 2), (3, 5), shadow, arrival, 1.5, 0.4)
+    left = remaining(1.5, arrival, 0.4, 3, 5, 10, 20) * alpha[4:14, 7:27]
+    expected = frame.astype(float)
+    expected[4:14, 7:27] *= 1 - (shadow * left)[..., None]
+    assert np.abs(shaded - expected).max() <= ROUNDING
 
 
 def test_planes_are_bt709_of_the_pixels_and_of_their_quartets() -> None:
