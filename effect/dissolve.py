@@ -118,7 +118,7 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
     frame = scene.photo.copy()
     corner = dissolve.top, dissolve.left
     pictures = frame, scene.photo, scene.plate, scene.foreground
-    by_row = [picture.reshape(len(picture), -1) for picture in pictures]
+    target, photo, plate, foreground = (picture.reshape(len(picture), -1) for picture in pictures)
     reach = 2 * dissolve.edge_px + 1
     for rows, columns, state in _runs(dissolve.tiles, seconds):
         if state == GONE:
@@ -131,7 +131,10 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
         near = cv2.blur(person, (reach, reach), borderType=cv2.BORDER_REPLICATE)[inner].copy()
         smooth = cv2.blur(person, (3, 3), borderType=cv2.BORDER_REPLICATE)[inner].copy()
         fade(
-            *by_row,
+            target,
+            photo,
+            plate,
+            foreground,
             scene.alpha,
             corner,
             (rows.start, columns.start),
