@@ -1,10 +1,11 @@
-"""Frames drawn ahead of the encoder by several threads: compiled code does not hold Python's lock."""
+"""Work that is done ahead: frames by several threads, as compiled code does not hold Python's lock; what they need."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +27,23 @@ def drawn_ahead(draw: Callable[[int], Frame], indices: Iterable[int], threads: i
         finally:
             for frame in under_way:  # whoever asked for frames has stopped
                 frame.cancel()
+
+
+@contextmanager
+def prepared(species: Sequence[str]) -> Iterator[None]:
+    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all."""
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        loading = pool.submit(_prepare, species)
+        yield
+    loading.exception()  # whatever is wrong will be said when it is needed
+
+
+def _prepare(species: Sequence[str]) -> None:
+    from effect.butterflies import Pose, draw_butterfly
+    from effect.compiled import drawing
+    from effect.species import load_species, species_names
+
+    frame = np.zeros((8, 8, 3), np.uint8)
+    with drawing():
+        for name in species or species_names():
+            draw_butterfly(frame, load_species(name), Pose(4, 4, 4))

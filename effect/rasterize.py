@@ -129,17 +129,11 @@ def _lay_part(tile, spans, corner, resolution, parts, part, atlas, px_per_unit, 
     whole_cloth, cloth_size = cloth.reshape(-1), (cloth.shape[1], cloth.shape[0])
     look = tile, spans, to_texels, (width, height), face, ramp, gain, haze
     worn = cloth_size, to_cloth, cover, 1 / atlas.mean_luma
-    # All kinds of call, one by one: what is None is left out of the machine code.
+    # What is None is left out of the machine code: from the rarest look, which needs everything, to the plainest.
     if shine > UNSEEN:
-        if cover > UNSEEN:
-            lay(*look, glow, flash, shine, shimmer, whole_cloth, *worn)
-        else:
-            lay(*look, glow, flash, shine, shimmer, None, *worn)
+        lay(*look, glow, flash, shine, shimmer, whole_cloth, *worn)
     elif abs(shimmer) > UNSEEN:
-        if cover > UNSEEN:
-            lay(*look, None, flash, shine, shimmer, whole_cloth, *worn)
-        else:
-            lay(*look, None, flash, shine, shimmer, None, *worn)
+        lay(*look, None, flash, shine, shimmer, whole_cloth, *worn)
     elif cover > UNSEEN:
         lay(*look, None, None, shine, shimmer, whole_cloth, *worn)
     else:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from effect.errors import UserError
 from effect.formats import recipe_for
+from effect.memory import peak_memory_mib
 from effect.output import check_folder_writable, write_text
 from effect.video import is_complete_clip
 from pipelines.folder import Task, find_tasks
 from pipelines.models import Models
 from pipelines.render import vanish
 from pipelines.settings import Settings
-from pipelines.watch import Watch, peak_memory_mib
+from pipelines.watch import Watch
 
 SUMMARY_NAME = "summary.json"
 MAX_JOBS = 64
@@ -85,7 +86,7 @@ def _outcomes(tasks: Sequence[Task], settings: Settings, jobs: int, watch: Watch
 
         yield from render_apart(tasks, settings, min(jobs, len(tasks)), watch.quiet)
     elif tasks:
-        with Models(settings, watch.notice) as models:
+        with Models(settings, watch) as models:
             for task in tasks:
                 yield render_task(task, settings, models)
 

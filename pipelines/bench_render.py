@@ -79,7 +79,7 @@ def _processor_seconds() -> float:
 def demo_scene(size: tuple[int, int]) -> Scene:
     """The demo photo at this size (width, height), with its person and its background."""
     settings, watch = Settings(size=size), Watch(quiet=True)
-    with Models(settings, watch.notice) as models:
+    with Models(settings, watch) as models:
         return make_scene(load_photo(DEMO), settings.preset(), settings, models, watch)
 
 

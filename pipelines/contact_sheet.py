@@ -40,7 +40,7 @@ def draw_all(folder: Path) -> None:
     scenes: dict[str, Scene] = {}
     settings = Settings()
     watch = Watch(quiet=True)
-    with Models(settings, watch.notice) as models:
+    with Models(settings, watch) as models:
         for name in preset_names():
             preset = load_preset(name)
             if preset.frame not in scenes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.settings import Settings
+from pipelines.watch import Watch
 
 if TYPE_CHECKING:
     from effect.inpaint import Inpainter
@@ -15,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """Segmenter and inpainter as the settings name them; a batch shares one such pair among its photos."""
+    """Segmenter and inpainter as the settings name them; a batch shares one such pair among its photos.
 
-    def __init__(self, settings: Settings, notice: Callable[[str], None]) -> None:
+    for_one: they serve one photo only. Then the network has a process of its own.
+    """
+
+    def __init__(self, settings: Settings, watch: Watch, for_one: bool = False) -> None:
         self._settings = settings
-        self._notice = notice
+        self._watch = watch
+        self._for_one = for_one
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -40,9 +47,24 @@ class Models:
         opened = open_segmenter(self._settings.segmenter, self._settings.sam_checkpoint)
         return self._open.enter_context(opened)
 
+    def restore(
+        self,
+        rgb: NDArray[np.uint8],
+        hole: NDArray[np.bool_],
+        avoid: NDArray[np.bool_],
+        sketch: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.uint8]:
+        """See `effect.inpaint.Inpainter.restore`; takes account of its memory."""
+        plate = self.inpainter.restore(rgb, hole, avoid, sketch)
+        self._watch.count_process(self.inpainter.memory_elsewhere_mib)
+        return plate
+
     @cached_property
     def inpainter(self) -> Inpainter:
         """The inpainter; not loaded while plates are given."""
         from effect.inpaint import open_inpainter
 
-        return open_inpainter(self._settings.inpainter, self._notice, self._settings.weights)
+        settings, notice = self._settings, self._watch.notice
+        opened = open_inpainter(settings.inpainter, notice, settings.weights, apart=self._for_one)
+        self._open.callback(opened.close)
+        return opened

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from effect.ahead import drawn_ahead
+from effect.ahead import drawn_ahead, prepared
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.cutout import Cutout
@@ -68,7 +68,7 @@ def photo_clip(photo_path: Path, settings: Settings) -> VideoClip:
     Raises UserError.
     """
     watch = Watch(quiet=True)
-    with Models(settings, watch.notice) as models:
+    with Models(settings, watch) as models:
         scene, timeline = prepare(photo_path, settings, models, watch)
     return vanish_clip(scene, timeline, sound_for(timeline, settings))
 
@@ -89,13 +89,15 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     """Everything a clip is drawn from: the photo, its person and its background, cropped to the frame."""
     ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
     framing = settings.framing(preset, photo.size)
+    if ready_plate is None:
+        models.inpainter  # noqa: B018 - its network may load in a process of its own from now on
 
     with watch.stage("segment"):
         matte = find_person(photo, framing.scaled_size, settings, models)
     rgb = scale_picture(photo.rgb, framing)
-    with watch.stage("restore"):
+    with watch.stage("restore"), prepared(preset.species):
         if ready_plate is None:
-            plate = models.inpainter.restore(rgb, matte.hole, avoid=matte.others)
+            plate = models.restore(rgb, matte.hole, avoid=matte.others)
         else:
             plate = scale_picture(ready_plate, framing)
 

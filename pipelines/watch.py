@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+
+from effect.memory import peak_memory_mib
 
 Item = TypeVar("Item")
 
@@ -19,6 +20,7 @@ class Watch:
         self.quiet = quiet
         self.stages: dict[str, float] = {}
         self._began = time.perf_counter()
+        self._peak_with_others_mib = 0
 
     @property
     def seconds(self) -> float:
@@ -48,19 +50,14 @@ class Watch:
         if not self.quiet:
             print(f"note: {text}", file=sys.stderr)
 
+    def count_process(self, peak_mib: int) -> None:
+        """Take account of the most that a process has held which ran beside this one until now."""
+        self._peak_with_others_mib = max(self._peak_with_others_mib, peak_memory_mib() + peak_mib)
+
     def report(self) -> dict[str, object]:
-        """Stages and seconds so far, and the peak memory of this process in MiB."""
+        """Stages and seconds so far, and the peak memory in MiB, with that of other processes (but the encoder's)."""
         return {
             "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
             "seconds": round(self.seconds, 3),
-            "peak_memory_mib": peak_memory_mib(),
+            "peak_memory_mib": max(peak_memory_mib(), self._peak_with_others_mib),
         }
-
-
-def peak_memory_mib() -> int:
-    """The most memory this process has held, in MiB; the encoder, a process of its own, is not counted.
-
-    RUSAGE_CHILDREN would not do: Linux starts a child's peak at that of the process which forked it.
-    """
-    units_per_mib = 2**20 if sys.platform == "darwin" else 2**10  # Linux counts KiB, macOS bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // units_per_mib

@@ -84,7 +84,7 @@ def _start_worker(settings: Settings, threads: int, quiet: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(130))
     cv2.setNumThreads(threads)
-    models = Models(settings, Watch(quiet).notice)
+    models = Models(settings, Watch(quiet))
     atexit.register(models.close)
     _worker["state"] = (settings, models)
 

@@ -1,6 +1,7 @@
 """Restoring backgrounds: known pixels stay whatever the hole, failures fall back, faults are named."""
 
 import hashlib
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from effect.errors import UserError
 from effect.inpaint import INPAINTERS, Inpainter, open_inpainter
 from effect.inpaint.nets.gated import GatedGenerator
+from effect.inpaint.network import NetworkApart
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
@@ -181,8 +183,38 @@ def test_a_network_that_cannot_be_loaded_gives_way_to_telea(
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
 
 
+def test_a_process_of_its_own_paints_the_same_and_ends():
+    notices: list[str] = []
+    apart, hole = open_inpainter("gated", notices.append, apart=True), HOLES["random boxes 3"]
+    (process,) = multiprocessing.active_children()
+    plate = apart.restore(photo(), hole)
+    np.testing.assert_array_equal(plate, open_inpainter("gated").restore(photo(), hole))
+    assert not process.is_alive() and not notices
+    assert apart.memory_elsewhere_mib > 50
+    apart.close()  # once more does no harm
+
+
+def test_a_process_that_is_killed_gives_way_to_telea_with_a_notice():
+    notices: list[str] = []
+    apart, hole = open_inpainter("gated", notices.append, apart=True), HOLES["random boxes 3"]
+    for process in multiprocessing.active_children():
+        process.kill()
+    plate = apart.restore(photo(), hole)
+    np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
+    assert len(notices) == 1 and "telea" in notices[0] and "died" in notices[0]
+
+
+def test_faults_of_weights_come_out_of_the_other_process(tmp_path: Path):
+    weights = tmp_path / "none.safetensors"
+    weights.write_bytes(b"no weights")
+    apart = open_inpainter("gated", weights=weights, apart=True)
+    with pytest.raises(UserError, match="holds no weights"):
+        apart.restore(photo(), HOLES["random boxes 3"])
+    apart.close()
+
+
 def test_the_command_line_prints_the_notice(monkeypatch: pytest.MonkeyPatch, run_cli, pictures):
-    monkeypatch.setattr(GatedGenerator, "forward", failing(MemoryError("no more")))
+    monkeypatch.setattr(NetworkApart, "paint", failing(MemoryError("no more")))
     plate = pictures.folder / "restored.png"
     ran = run_cli("restore", pictures.photo, "-o", plate, "--mask", pictures.mask)
     assert ran.code == 0, ran.err

@@ -13,9 +13,19 @@ INPAINTERS = ("gated", "small", "telea")
 
 
 class Inpainter(Protocol):
-    """Paints the missing part of a photo; loaded once, used for any number of photos."""
+    """Paints the missing part of a photo; loaded once, used for any number of photos.
 
-    name: str
+    memory_elsewhere_mib: the most that a process of its own has held, as far as is known by now.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def memory_elsewhere_mib(self) -> int: ...
+
+    def close(self) -> None:
+        """Let go of what is loaded."""
 
     def restore(
         self,
@@ -32,11 +42,16 @@ class Inpainter(Protocol):
 
 
 def open_inpainter(
-    name: str = "gated", notice: Callable[[str], None] = lambda text: None, weights: Path | None = None
+    name: str = "gated",
+    notice: Callable[[str], None] = lambda text: None,
+    weights: Path | None = None,
+    apart: bool = False,
 ) -> Inpainter:
     """Load an inpainter: "gated" (the project's network, with the shipped weights or others), "small" (the same, of
     phone size) or "telea" (classical).
 
+    apart: for one photo only, whose person is still to be found: the network loads meanwhile, in a process of its own,
+    and its memory is free again when it has painted. Its faults are raised by `restore`.
     When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
     that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
     """
@@ -49,7 +64,7 @@ def open_inpainter(
     try:
         from effect.inpaint.gated import GatedInpainter
 
-        return GatedInpainter(notice, weights, name)
+        return GatedInpainter(notice, weights, name, apart)
     except (ImportError, OSError, RuntimeError, MemoryError) as error:
         notice(f"the inpainting network cannot run ({error}): using telea instead")
         return TeleaInpainter()

@@ -10,9 +10,9 @@ from functools import partial
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from effect.compiled import compiled
 from effect.inpaint.graphcut import Pairs, expand
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
@@ -178,7 +178,7 @@ def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
     return Pairs(first, second, partial(visibility, choices.allowed, choices.colours, first, second))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def visibility(allowed, colours, first, second, pairs, one, other):  # type: ignore[no-untyped-def]
     """How visible a seam is, float64 (k,), in some of the pairs of pixels, first and second (m,), with choices one and
     other (k,)."""

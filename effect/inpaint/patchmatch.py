@@ -4,8 +4,9 @@ Compiled by numba. All arithmetic that decides a match is on integers, so every 
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from effect.compiled import compiled
 
 RADIUS = 3  # pixels: patches are 7 x 7
 OVERLAP = 1  # pixels: a pixel is rebuilt from the 3 x 3 patches around it; more of them blur
@@ -13,7 +14,7 @@ RELIABLE = 8000.0  # costs far below this count as equally good
 UNLIMITED = 2**31 - 1  # the cost of a match that is not allowed
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def distance(picture, belief, height_penalty, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
     """What speaks against a match: squared differences of the patches, and the height between them.
 
@@ -34,7 +35,7 @@ def distance(picture, belief, height_penalty, row, column, other_row, other_colu
     return min(total, limit)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  # type: ignore[no-untyped-def]
     """PatchMatch (Barnes et al., SIGGRAPH 2009): improve `matches` in place; returns their costs, int32 (H, W).
 
@@ -104,7 +105,7 @@ def random_matches(sources: NDArray[np.bool_], seed: int) -> NDArray[np.int32]:
     return places[np.random.default_rng(seed).integers(len(places), size=sources.shape)]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def rebuild(picture, missing, matches, costs, belief):  # type: ignore[no-untyped-def]
     """Every missing pixel as the average of what the matches of the patches around it say: uint8 (H, W, 3).
 

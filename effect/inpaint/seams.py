@@ -7,8 +7,9 @@ on known pixels, is the solution of a Poisson equation, found coarse to fine.
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from effect.compiled import compiled
 
 # Levels of 255, over all channels; a larger step inside the hole may be an edge of the scene, and counts less.
 # At the hole's border it counts in full: what is known there says how the scene goes on.
@@ -57,7 +58,7 @@ def resize(values: NDArray[np.float32], size: tuple[int, int], interpolation: in
     return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
     """By how much each missing pixel's neighbours should differ more from it, summed: float32 (H, W, 3)."""
     height, width = missing.shape
@@ -80,7 +81,7 @@ def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
     return result
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_step_error(error, picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
     """The step from a pixel to its neighbour (dy, dx) away as the places they come from have it, less the step here.
 
@@ -105,7 +106,7 @@ def set_step_error(error, picture, missing, matches, row, column, dy, dx):  # ty
         error[channel] -= picture[row + dy, column + dx, channel]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def relax(correction, wanted, missing, screening):  # type: ignore[no-untyped-def]
     """Gauss-Seidel with overrelaxation, in place; the picture's border has no neighbour beyond it."""
     height, width = missing.shape

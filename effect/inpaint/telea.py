@@ -12,7 +12,10 @@ RADIUS_PX = 5
 
 
 class TeleaInpainter:
-    name = "telea"
+    name, memory_elsewhere_mib = "telea", 0
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def restore(
         self,

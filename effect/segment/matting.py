@@ -198,6 +198,8 @@ def _pymatting(module: str) -> ModuleType:
 def _import_compiled(name: str) -> ModuleType:
     from numba.core import config
 
+    import effect.compiled  # noqa: F401 - first: it tells numba what to compile for
+
     try:
         return importlib.import_module(name)
     except RuntimeError:  # numba finds no place for its cache: site-packages and the home are both read-only
