@@ -55,6 +55,14 @@ def test_a_perfect_look_passes_through_unchanged():
     assert probability == pytest.approx(truth.astype(np.float32), abs=1e-5)
 
 
+@pytest.mark.parametrize("inside", [np.s_[:, 30:60], np.s_[30:60, :], np.s_[:, :]])
+def test_a_person_from_edge_to_edge_of_the_photo_is_looked_at(inside):
+    photo = np.zeros((120, 90, 3), np.uint8)
+    photo[inside] = 255
+    probability = person_probability(photo, lambda rgb, both: rgb[..., 0].astype(np.float32) / 255)
+    np.testing.assert_allclose(probability, photo[..., 0] / 255, atol=1e-6)
+
+
 def test_a_closer_look_replaces_a_coarse_one():
     truth = person_shape()
 

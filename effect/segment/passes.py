@@ -176,7 +176,10 @@ def _feather(box: Box, width: int, height: int) -> np.ndarray:
 
 
 def _fade(length: int, fades_in: bool, fades_out: bool) -> np.ndarray:
-    position = (np.arange(length) + 0.5) / (0.05 * length)
-    return np.clip(
-        np.minimum(position if fades_in else np.inf, position[::-1] if fades_out else np.inf), 0.0, 1.0
-    )
+    position = np.minimum((np.arange(length) + 0.5) / (0.05 * length), 1.0)
+    weights = np.ones(length)
+    if fades_in:
+        weights = np.minimum(weights, position)
+    if fades_out:
+        weights = np.minimum(weights, position[::-1])
+    return weights
