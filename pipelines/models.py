@@ -56,7 +56,7 @@ class Models:
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`; takes account of its memory."""
         plate = self.inpainter.restore(rgb, hole, avoid, sketch)
-        self._watch.count_process(self.inpainter.memory_elsewhere_mib)
+        self._watch.count_memory(self.inpainter.peak_together_mib)
         return plate
 
     @cached_property

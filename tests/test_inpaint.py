@@ -190,7 +190,7 @@ def test_a_process_of_its_own_paints_the_same_and_ends():
     plate = apart.restore(photo(), hole)
     np.testing.assert_array_equal(plate, open_inpainter("gated").restore(photo(), hole))
     assert not process.is_alive() and not notices
-    assert apart.memory_elsewhere_mib > 50
+    assert apart.peak_together_mib > 50
     apart.close()  # once more does no harm
 
 

@@ -15,14 +15,14 @@ INPAINTERS = ("gated", "small", "telea")
 class Inpainter(Protocol):
     """Paints the missing part of a photo; loaded once, used for any number of photos.
 
-    memory_elsewhere_mib: the most that a process of its own has held, as far as is known by now.
+    peak_together_mib: the most memory that this process and one of its own held together, or 0.
     """
 
     @property
     def name(self) -> str: ...
 
     @property
-    def memory_elsewhere_mib(self) -> int: ...
+    def peak_together_mib(self) -> int: ...
 
     def close(self) -> None:
         """Let go of what is loaded."""

@@ -37,8 +37,8 @@ class GatedInpainter:
         self._network: Network = NetworkApart(file) if apart else NetworkHere(file)
 
     @property
-    def memory_elsewhere_mib(self) -> int:
-        return self._network.memory_elsewhere_mib
+    def peak_together_mib(self) -> int:
+        return self._network.peak_together_mib
 
     def close(self) -> None:
         self._network.close()

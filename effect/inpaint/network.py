@@ -28,7 +28,7 @@ class Facts(NamedTuple):
 
 
 class Network(Protocol):
-    memory_elsewhere_mib: int  # the most that a process of its own has held, as far as is known
+    peak_together_mib: int  # the most that this process and one of the network's own held together, or 0
 
     def facts(self) -> Facts: ...
 
@@ -47,7 +47,7 @@ class Network(Protocol):
 class NetworkHere:
     """A generator on the CPU of this process."""
 
-    memory_elsewhere_mib = 0
+    peak_together_mib = 0
 
     def __init__(self, weights: Path) -> None:
         """Raises UserError for weights that do not serve, ImportError when torch cannot be loaded."""
@@ -84,7 +84,7 @@ class NetworkApart:
     """The same in a process of its own, which begins to load at once and ends when it has painted one picture."""
 
     def __init__(self, weights: Path) -> None:
-        self.memory_elsewhere_mib = 0
+        self.peak_together_mib = 0
         self._facts: Facts | None = None
         spawning = multiprocessing.get_context("spawn")  # a fork would copy the libraries' threads half alive
         self._line, far_end = spawning.Pipe()
@@ -102,7 +102,8 @@ class NetworkApart:
         self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
     ) -> NDArray[np.uint8]:
         self.facts()
-        painted, self.memory_elsewhere_mib = self._answer((rgb, missing, strokes))
+        painted, theirs_mib = self._answer((rgb, missing, strokes))
+        self.peak_together_mib = peak_memory_mib() + theirs_mib
         self.close()
         return painted
 

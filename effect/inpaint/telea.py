@@ -12,7 +12,7 @@ RADIUS_PX = 5
 
 
 class TeleaInpainter:
-    name, memory_elsewhere_mib = "telea", 0
+    name, peak_together_mib = "telea", 0
 
     def close(self) -> None:
         """Nothing is held."""
