@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -151,17 +152,18 @@ def dissolved(scene: Scene, dissolve: Dissolve, seconds: float) -> NDArray[np.ui
 
 def _runs(tiles: tuple[Tile, ...], seconds: float) -> Iterator[tuple[slice, slice, int]]:
     """Rows, columns and state of tiles that are no longer untouched; neighbours in a row are one, if alike."""
-    run: tuple[slice, slice, int] | None = None
-    for rows, columns, first_seconds, last_seconds in tiles:
-        state = UNTOUCHED if seconds <= first_seconds else LEAVING if seconds < last_seconds else GONE
-        if run and run[0] == rows and run[2] == state:
-            run = rows, slice(run[1].start, columns.stop), state
-            continue
-        if run and run[2] != UNTOUCHED:
-            yield run
-        run = rows, columns, state
-    if run and run[2] != UNTOUCHED:
-        yield run
+
+    def row_and_state(tile: Tile) -> tuple[int, int]:
+        rows, _, first_seconds, last_seconds = tile
+        return (
+            rows.start,
+            UNTOUCHED if seconds <= first_seconds else LEAVING if seconds < last_seconds else GONE,
+        )
+
+    for (_, state), alike in groupby(tiles, row_and_state):
+        if state != UNTOUCHED:
+            run = list(alike)
+            yield run[0][0], slice(run[0][1].start, run[-1][1].stop), state
 
 
 def _around(

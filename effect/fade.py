@@ -90,9 +90,9 @@ def shade(height, width, x, y, reach, strength):  # type: ignore[no-untyped-def]
         middle_x, middle_y, far, most = x[number], y[number], reach[number], F32(strength[number])
         first, last = max(int(middle_x - far), 0), min(int(middle_x + far) + 1, width)
         for row in range(max(int(middle_y - far), 0), min(int(middle_y + far) + 1, height)):
-            down = most * _bump(F32((row - middle_y) / far))
+            down = most * bump(F32((row - middle_y) / far))
             for column in range(first, last):
-                kept[row, column] *= ONE - down * _bump(F32((column - middle_x) / far))
+                kept[row, column] *= ONE - down * bump(F32((column - middle_x) / far))
     return ONE - kept
 
 
@@ -118,9 +118,9 @@ def darken(frame, alpha, corner, tile, shadow, arrival_seconds, seconds, softnes
 
 
 @compiled
-def _bump(away):  # type: ignore[no-untyped-def]
-    """A soft hill: 1 in the middle, 0 from 1 on; a polynomial, equal on every machine."""
-    inside = max(ONE - away * away, ZERO)
+def bump(away):  # type: ignore[no-untyped-def]
+    """A soft hill, float32 as `away` is, one number or many: 1 at 0, 0 from 1 on; equal on every machine."""
+    inside = np.maximum(ONE - away * away, ZERO)
     return inside * inside
 
 

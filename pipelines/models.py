@@ -47,6 +47,10 @@ class Models:
         opened = open_segmenter(self._settings.segmenter, self._settings.sam_checkpoint)
         return self._open.enter_context(opened)
 
+    def load_inpainter(self) -> None:
+        """Load the inpainter; or begin to, where its network has a process of its own."""
+        _ = self.inpainter
+
     def restore(
         self,
         rgb: NDArray[np.uint8],

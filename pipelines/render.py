@@ -90,7 +90,7 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
     framing = settings.framing(preset, photo.size)
     if ready_plate is None:
-        models.inpainter  # noqa: B018 - its network may load in a process of its own from now on
+        models.load_inpainter()
 
     with watch.stage("segment"):
         matte = find_person(photo, framing.scaled_size, settings, models)

@@ -35,7 +35,7 @@ def restore(
     """Save the background without the person, at the photo's own size. Raises UserError."""
     photo = _load(photo_path, output, settings, watch)
     strokes = load_sketch(settings.sketch, photo.size) if settings.sketch else None
-    models.inpainter  # noqa: B018 - its network may load in a process of its own from now on
+    models.load_inpainter()
     with watch.stage("segment"):
         matte = find_person(photo, photo.size, settings, models)
     with watch.stage("restore"):

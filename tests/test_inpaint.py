@@ -13,9 +13,10 @@ from PIL import Image
 from effect.errors import UserError
 from effect.inpaint import INPAINTERS, Inpainter, open_inpainter
 from effect.inpaint.nets.gated import GatedGenerator
-from effect.inpaint.network import NetworkApart
+from effect.inpaint.network import NetworkApart, _paint_one
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
+from pipelines.watch import Watch
 
 HEIGHT, WIDTH = 48, 40  # small: the network runs once a hole
 
@@ -211,6 +212,25 @@ def test_faults_of_weights_come_out_of_the_other_process(tmp_path: Path):
     with pytest.raises(UserError, match="holds no weights"):
         apart.restore(photo(), HOLES["random boxes 3"])
     apart.close()
+
+
+def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(GatedGenerator, "forward", failing(MemoryError("no more")))
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # it runs in this process here
+    near, far = multiprocessing.Pipe()
+    near.send((photo()[:16, :16], np.ones((16, 16), bool), None))
+    _paint_one(far, checked_weights("gated.safetensors"))
+    assert near.recv() == (8, True)  # the network's facts
+    error = near.recv()
+    assert isinstance(error, RuntimeError) and "no more" in str(error)
+
+
+def test_memory_that_two_processes_held_together_is_reported():
+    watch = Watch(quiet=True)
+    watch.count_memory(10**6)
+    assert watch.report()["peak_memory_mib"] == 10**6
+    watch.count_memory(1)
+    assert watch.report()["peak_memory_mib"] == 10**6
 
 
 def test_the_command_line_prints_the_notice(monkeypatch: pytest.MonkeyPatch, run_cli, pictures):
