@@ -1,6 +1,5 @@
 """Restoring backgrounds: known pixels stay whatever the hole, failures fall back, faults are named."""
 
-import hashlib
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -150,7 +149,7 @@ def test_the_plate_meets_the_photo_without_a_step(inpainter: Inpainter):
     assert max(step.mean() for step in steps) < 8
 
 
-# --- what cannot run, and what is broken
+# --- what cannot run
 
 
 def failing(error: Exception) -> Callable[..., None]:
@@ -245,51 +244,6 @@ def test_the_command_line_prints_the_notice(monkeypatch: pytest.MonkeyPatch, run
 def test_an_unknown_inpainter_is_named():
     with pytest.raises(UserError, match=r"'lama'.*gated.*telea"):
         open_inpainter("lama")
-
-
-def models_folder(tmp_path: Path, content: bytes, sha256: str) -> Path:
-    (tmp_path / "gated.safetensors").write_bytes(content)
-    (tmp_path / "weights.toml").write_text(f'[gated]\nfile = "gated.safetensors"\nsha256 = "{sha256}"\n')
-    return tmp_path
-
-
-def test_weights_are_the_listed_ones(tmp_path: Path):
-    content = b"some weights"
-    folder = models_folder(tmp_path, content, hashlib.sha256(content).hexdigest())
-    assert checked_weights("gated.safetensors", folder) == folder / "gated.safetensors"
-
-
-@pytest.mark.parametrize("content", [b"some weight", b"", b"version https://git-lfs.github.com/spec/v1\n"])
-def test_damaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes):
-    folder = models_folder(tmp_path, content, hashlib.sha256(b"some weights").hexdigest())
-    with pytest.raises(UserError, match="damaged"):
-        checked_weights("gated.safetensors", folder)
-    monkeypatch.setattr("effect.inpaint.gated.checked_weights", lambda name: checked_weights(name, folder))
-    with pytest.raises(UserError, match="damaged"):  # telea must not hide a broken installation
-        open_inpainter("gated")
-
-
-@pytest.mark.parametrize("lost", ["gated.safetensors", "weights.toml"])
-def test_missing_files_are_named(tmp_path: Path, lost: str):
-    folder = models_folder(tmp_path, b"some weights", "0" * 64)
-    (folder / lost).unlink()
-    with pytest.raises(UserError, match=f"{lost} is missing"):
-        checked_weights("gated.safetensors", folder)
-
-
-@pytest.mark.parametrize("text", ["[gated", "gated = 3", "\x00"])
-def test_a_damaged_list_of_weights_is_named(tmp_path: Path, text: str):
-    models_folder(tmp_path, b"some weights", "0" * 64)
-    (tmp_path / "weights.toml").write_text(text)
-    with pytest.raises(UserError, match=r"weights\.toml"):
-        checked_weights("gated.safetensors", tmp_path)
-
-
-def test_unlisted_weights_are_refused(tmp_path: Path):
-    folder = models_folder(tmp_path, b"some weights", "0" * 64)
-    (folder / "mine.safetensors").write_bytes(b"mine")
-    with pytest.raises(UserError, match="not listed"):
-        checked_weights("mine.safetensors", folder)
 
 
 # --- the window around the hole
