@@ -17,7 +17,7 @@ $(VENV)/user.stamp: requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/developer.stamp: $(VENV)/user.stamp requirements-dev.txt requirements-export.txt
+$(VENV)/developer.stamp: $(VENV)/user.stamp requirements-dev.txt requirements-export.txt requirements-executorch.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 

@@ -247,10 +247,12 @@ def _add_lab_verbs(verbs: Any) -> None:
     evaluate.add_argument("--attack", type=float, default=0.0, metavar="SHARE", help="bite the masks")
     evaluate.add_argument("--sheet", type=Path, metavar="PNG", help="also draw the first photos")
     evaluate.add_argument("--json", action="store_true", help="instead of a table")
-    export = verbs.add_parser("export", help="write a network as ONNX, checked", allow_abbrev=False)
+    export = verbs.add_parser(
+        "export", help="write a network as ONNX or for ExecuTorch, checked", allow_abbrev=False
+    )
     export.set_defaults(run=_export)
     export.add_argument("weights", type=Path, metavar="WEIGHTS", help="a safetensors file")
-    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.onnx|FILE.pte")
     export.add_argument(
         "--int8", action="store_true", help="convolutions of 8 bits, calibrated with --photos"
     )

@@ -1,18 +1,21 @@
-"""The job `export`: a trained network as an ONNX file, for phones and browsers, checked before it is kept."""
+"""The job `export`: a trained network as an ONNX file or an ExecuTorch program, for phones and browsers, checked before
+it is kept."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from effect.errors import UserError
 from effect.inpaint.nets import Generator, load_generator, metadata_of
 from effect.inpaint.nets.gated_conv import GatedConv
-from pipelines import onnx_file
+from pipelines import executorch_file, onnx_file
 from pipelines.evaluate import Case, make_cases
 from pipelines.onnx_file import Inputs
 from pipelines.train.data import read_pictures
@@ -32,30 +35,39 @@ def export_files(
     size_px: int = 128,
     force: bool = False,
 ) -> str:
-    """The verb `export`: write `output`; what to say about it.
+    """The verb `export`: write `output`, ONNX (.onnx) for every size or an ExecuTorch program (.pte) for pictures of
+    size_px; what to say about it.
 
     photos, masks: to calibrate 8 bits with, at size_px, see `make_cases`; without 8 bits, checked with, too. Raises
-    UserError for an ending other than .onnx, a file that exists, weights that cannot be exported, and a file that does
-    not compute what the weights do; nothing is left then.
+    UserError for another ending, a file that exists, weights that cannot be exported, and a file that does not compute
+    what the weights do; nothing is left then.
     """
-    if output.suffix != ".onnx":
-        raise UserError(f"{output}: an export's name ends in .onnx")
+    kind = output.suffix
+    if kind not in (".onnx", ".pte"):
+        raise UserError(f"{output}: an export's name ends in .onnx or .pte")
     if output.exists() and not force:
         raise UserError(f"{output} exists already: add --force to replace it, or name another file")
+    if int8 and kind == ".pte":
+        raise UserError("8 bits are for ONNX alone: leave out --int8, or name a file that ends in .onnx")
     if int8 and not photos:
         raise UserError("8 bits are calibrated with photos: --photos FOLDER|TAR ...")
-    onnx_file.require_onnx()
+    require = {".onnx": onnx_file.require_onnx, ".pte": executorch_file.require_executorch}[kind]
+    require()
     generator = load_generator(weights)
     if size_px % generator.stride:
         raise UserError(f"--size must be a multiple of {generator.stride} for {weights}")
     cases = make_cases(read_pictures(photos)[:CALIBRATED_PHOTOS], read_pictures(masks), [], size_px)
+    examples = [inputs_of(case) for case in cases]
     full, part = output.with_suffix(".full.part"), output.with_suffix(".part")
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        worst = export(generator, full, [inputs_of(case) for case in cases])
+        if kind == ".pte":
+            worst = export_program(generator, full, size_px, examples)
+        else:
+            worst = export(generator, full, examples)
         said = f"{worst:.1e} from torch at most"
         if int8:
-            onnx_file.quantise(full, part, [inputs_of(case) for case in cases])
+            onnx_file.quantise(full, part, examples)
             error = int8_error(full, part, cases)
             said += f"; 8 bits differ by {error:.3f} over the hole on average"
         else:
@@ -68,35 +80,75 @@ def export_files(
 
 
 def export(generator: Generator, path: Path, examples: Sequence[Inputs] = ()) -> float:
-    """Write the generator's last picture as a graph of `rgb`, (1, 3, H, W) in -1..1, `hole`, (1, 1, H, W) with 1 =
-    missing, and where it takes one `sketch`, like the hole. H and W are multiples of its stride.
+    """Write the generator's last picture as an ONNX graph of `rgb`, (1, 3, H, W) in -1..1, `hole`, (1, 1, H, W) with
+    1 = missing, and where it takes one `sketch`, like the hole. H and W are multiples of its stride.
 
     Returns the largest difference to torch, on noise of several sizes and on the examples. Raises UserError when it
     is above the tolerance, or the network cannot be exported.
     """
+    noise = [noise_of(height, width, generator.stride) for height, width in CHECKED_SIZES]
+    with said_in_one_line(generator):
+        onnx_file.export_graph(
+            painter_of(generator), tensors(generator, noise[0]), inputs_taken(generator), path
+        )
+    session = onnx_file.open_session(path)
+    return checked(generator, path, lambda inputs: onnx_file.run(session, inputs), [*noise, *examples])
+
+
+def export_program(generator: Generator, path: Path, size_px: int, examples: Sequence[Inputs] = ()) -> float:
+    """The same as an ExecuTorch program for pictures of size_px alone, which takes its inputs in this order."""
+    noise = noise_of(size_px, size_px, generator.stride)
+    with said_in_one_line(generator):
+        executorch_file.export_graph(painter_of(generator), tensors(generator, noise), path)
+    method = executorch_file.open_program(path)
+    paint = lambda inputs: executorch_file.run(method, tensors(generator, inputs))
+    return checked(generator, path, paint, [noise, *examples])
+
+
+def inputs_taken(generator: Generator) -> list[str]:
+    return ["rgb", "hole", "sketch"] if getattr(generator.config, "sketch", False) else ["rgb", "hole"]
+
+
+def tensors(generator: Generator, inputs: Inputs) -> list[Tensor]:
+    # An axis of length 1 may have a stride of 0 after indexing by None, which ExecuTorch takes for a broadcast.
+    return [torch.from_numpy(inputs[name].copy()) for name in inputs_taken(generator)]
+
+
+@contextmanager
+def said_in_one_line(generator: Generator) -> Iterator[None]:
+    """UserError for a network that an exporter does not know what to do with."""
     name = metadata_of(generator)["network"]
     if name in ("edges", "edgeconnect"):
         raise UserError(f"the network '{name}' needs edges, which no export draws")
-    painter = LastPicture(with_gates_apart(generator)).eval()
-    names = ["rgb", "hole", "sketch"] if getattr(generator.config, "sketch", False) else ["rgb", "hole"]
-    noise = [noise_of(height, width, generator.stride) for height, width in CHECKED_SIZES]
-    first = [torch.from_numpy(noise[0][name]) for name in names]
     try:
-        onnx_file.export_graph(painter, first, names, path)
+        yield
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"the network '{name}' cannot be exported ({reason})") from error
-    session, worst = onnx_file.open_session(path), 0.0
-    for inputs in [*noise, *examples]:
+
+
+def checked(
+    generator: Generator,
+    path: Path,
+    paint: Callable[[Inputs], NDArray[np.float32]],
+    examples: Sequence[Inputs],
+) -> float:
+    """The largest difference of what is painted to torch; UserError, and no file, where that is too much."""
+    worst = 0.0
+    for inputs in examples:
         with torch.inference_mode():
-            wanted = generator(*(torch.from_numpy(inputs[name]) for name in names))[-1].numpy()
-        worst = max(worst, float(np.abs(onnx_file.run(session, inputs) - wanted).max()))
+            wanted = generator(*tensors(generator, inputs))[-1].numpy()
+        worst = max(worst, float(np.abs(paint(inputs) - wanted).max()))
     if not worst <= TOLERANCE:
         path.unlink()
         raise UserError(
             f"the exported network is off by {worst:.1e}, more than {TOLERANCE}: nothing is written"
         )
     return worst
+
+
+def painter_of(generator: Generator) -> nn.Module:
+    return LastPicture(with_gates_apart(generator)).eval()
 
 
 class LastPicture(nn.Module):

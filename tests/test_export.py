@@ -15,8 +15,8 @@ from untrained import save_untrained
 
 from effect.errors import UserError
 from effect.inpaint.nets import build, load_generator
+from pipelines import executorch_file, onnx_file
 from pipelines import export as exporting
-from pipelines import onnx_file
 
 pytest.importorskip("onnxruntime")
 saved = partial(save_untrained, seed=2)
@@ -130,6 +130,22 @@ def test_the_file_runs_with_onnxruntime_numpy_and_pillow_alone(
     assert (restored[hole] != original[hole]).any()
 
 
+def test_a_program_for_executorch_computes_what_torch_does_at_its_size(tmp_path: Path):
+    pytest.importorskip("executorch")
+    weights, out = saved(tmp_path, channels=8, conv="separable", activation="leaky"), tmp_path / "x.pte"
+    said = exporting.export_files(weights, out, size_px=SIZE)
+    assert "from torch at most" in said and set(tmp_path.iterdir()) == {weights, out}
+    generator, inputs = load_generator(weights), exporting.noise_of(SIZE, SIZE, 8)
+    inputs["hole"] = np.roll(inputs["hole"], 10, axis=3)
+    painted = executorch_file.run(executorch_file.open_program(out), exporting.tensors(generator, inputs))
+    with torch.inference_mode():
+        wanted = generator(*exporting.tensors(generator, inputs))[-1].numpy()
+    np.testing.assert_allclose(painted, wanted, atol=1e-3)
+    assert wanted.std() > 0.01
+    # What XNNPACK computes is not in the program's own list of operators.
+    assert b"aten::_softmax" in out.read_bytes() and b"aten::convolution" not in out.read_bytes()
+
+
 @pytest.mark.parametrize(
     "name, settings",
     [
@@ -157,7 +173,8 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     "options, reason",
     [
-        (["-o", "x.tflite"], "ends in .onnx"),
+        (["-o", "x.tflite"], "ends in .onnx or .pte"),
+        (["-o", "x.pte", "--int8", "--photos", "."], "8 bits are for ONNX"),
         (["-o", "there.onnx"], "--force"),
         (["-o", "x.onnx", "--int8"], "--photos"),
         (["-o", "x.onnx", "--photos", "nowhere"], "nowhere"),
@@ -177,6 +194,10 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path, run_cli, mo
 def test_edges_and_missing_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UserError, match="needs edges"):
         exporting.export_files(saved(tmp_path, "edges", channels=4, blocks=1), tmp_path / "x.onnx")
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(UserError, match=r"requirements-export\.txt"):
-        exporting.export_files(tmp_path / "edges.safetensors", tmp_path / "x.onnx")
+    for package, needed, name in (
+        ("onnxruntime", "export", "x.onnx"),
+        ("executorch.exir", "executorch", "x.pte"),
+    ):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(UserError, match=rf"requirements-{needed}\.txt"):
+            exporting.export_files(tmp_path / "edges.safetensors", tmp_path / name)

@@ -128,10 +128,10 @@ def paste(patches: Tensor, rows: int, columns: int) -> Tensor:
     """Add up 4x4 patches, (B, C*16, rows * columns), that lie two places apart and reach one beyond the border:
     F.fold, which no exporter knows for pictures of any size. Returns (B, C, 2 rows, 2 columns)."""
     # Rows 0 and 1 of a patch lie in one cell of 2x2 places, rows 2 and 3 in the next one; likewise its columns.
-    parts = patches.view(len(patches), -1, 2, 2, 2, 2, rows, columns)
-    corners = [(down, right) for down in (0, 1) for right in (0, 1)]
-    cells = [F.pad(parts[:, :, d, :, r], (r, 1 - r, d, 1 - d)) for d, r in corners]
-    return F.pixel_shuffle(torch.stack(cells).sum(dim=0).flatten(1, 3), 2)[:, :, 1:-1, 1:-1]
+    parts = patches.view(len(patches), -1, 4, 4, rows, columns)
+    quarters = {(d, r): parts[:, :, 2 * d : 2 * d + 2, 2 * r : 2 * r + 2] for d in (0, 1) for r in (0, 1)}
+    cells = [F.pad(quarter, (r, 1 - r, d, 1 - d)) for (d, r), quarter in quarters.items()]
+    return F.pixel_shuffle(sum(cells[1:], cells[0]).flatten(1, 3), 2)[:, :, 1:-1, 1:-1]
 
 
 def propagate(scores: Tensor, rows: int, columns: int) -> Tensor:
