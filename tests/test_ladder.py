@@ -41,12 +41,16 @@ def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
 
 
 def test_the_ablation_adds_one_transfer_at_a_time():
-    weights = [recipe_of(row, {}, 1).distill for row in STUDIES["distill"] if row.distilled]
+    taught = [recipe_of(row, {}, 1) for row in STUDIES["distill"] if row.distilled]
+    weights = [recipe.distill for recipe in taught]
     on = [
         [one.output > 0, one.features > 0 and one.attention > 0, one.relation > 0, one.perceptual > 0]
         for one in weights
     ]
-    assert on == [[True] * n + [False] * (4 - n) for n in range(1, 5)]
+    assert on == [*([True] * n + [False] * (4 - n) for n in range(1, 5)), [True, False, False, True]]
+    plain, felt = [recipe_of(row, {}, 1).loss.perceptual for row in STUDIES["distill"] if not row.distilled]
+    assert plain == 0 and felt == taught[-1].distill.perceptual
+    assert not any(recipe.loss.perceptual for recipe in taught)
 
 
 def score(name: str, psnr: float, seed: str) -> Score:

@@ -64,7 +64,8 @@ TRANSFERS: dict[str, dict[str, str]] = {
     "output": {},  # the recipe "small"
     "+feature": FEATURE,
     "+relation": RELATION,
-    "+perceptual": {**RELATION, "distill.perceptual": "0.3"},
+    "+perceptual": {**RELATION, "distill.perceptual": "1.0"},
+    "output+perceptual": {"distill.perceptual": "1.0"},
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -93,6 +94,8 @@ STUDIES: dict[str, list[Row]] = {
     ],
     "distill": [
         Row("plain", "small"),
+        # VGG16 alone can help, too, without a teacher.
+        Row("plain+perceptual", "small", {"loss.perceptual": "1.0"}),
         *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
     ],
 }
