@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from effect.errors import UserError
+from effect.native_log import native_log_silenced
 
 
 def require_executorch() -> None:
     """Raises UserError where the package is missing."""
     try:
-        import executorch.exir  # noqa: F401
+        with native_log_silenced():
+            import executorch.exir  # noqa: F401
     except ImportError as error:
         raise UserError(f"{error.name} is missing: pip install -r requirements-executorch.txt") from error
 
@@ -25,11 +27,11 @@ def require_executorch() -> None:
 def export_graph(network: Any, inputs: Sequence[torch.Tensor], path: Path) -> None:
     """Write a torch network for inputs of this size alone; XNNPACK, which phones' processors run, computes what it
     can."""
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    with warnings.catch_warnings():
+    with native_log_silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
         graph = torch.export.export(network, tuple(inputs))
         program = to_edge_transform_and_lower(graph, partitioner=[XnnpackPartitioner()]).to_executorch()
     path.write_bytes(program.buffer)
@@ -37,9 +39,11 @@ def export_graph(network: Any, inputs: Sequence[torch.Tensor], path: Path) -> No
 
 def open_program(path: Path) -> Any:
     """The program's one method."""
-    from executorch.runtime import Runtime
+    with native_log_silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from executorch.runtime import Runtime
 
-    return Runtime.get().load_program(path).load_method("forward")
+        return Runtime.get().load_program(path).load_method("forward")
 
 
 def run(method: Any, inputs: Sequence[torch.Tensor]) -> NDArray[np.float32]:

@@ -5,11 +5,7 @@ The model, a MobileNetV3-like network, is described in Google's "Model Card: Med
 This module is the one place that knows mediapipe.
 """
 
-import contextlib
-import os
-import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +13,7 @@ import cv2
 import numpy as np
 
 from effect.errors import UserError
+from effect.native_log import native_log_silenced
 from effect.segment.passes import person_probability
 from effect.weights import checked_weights
 
@@ -25,8 +22,6 @@ SQUARE_SIZE = (
     256,
 )  # width, height in pixels of what each variant sees; a photo is squashed, not letterboxed
 LANDSCAPE_SIZE = (256, 144)
-_STANDARD_ERROR = 2
-_stderr_lock = threading.Lock()
 
 
 class MediapipeSegmenter:
@@ -38,7 +33,7 @@ class MediapipeSegmenter:
     def __init__(self) -> None:
         self._open: list[Any] = []
         try:
-            with _native_log_silenced():
+            with native_log_silenced():
                 self._square = self._load("selfie_segmentation.tflite", SQUARE_SIZE)
                 self._landscape = self._load("selfie_segmentation_landscape.tflite", LANDSCAPE_SIZE)
         except BaseException:
@@ -55,7 +50,7 @@ class MediapipeSegmenter:
 
     def close(self) -> None:
         """Release the native models; calling it twice is fine."""
-        with _native_log_silenced():
+        with native_log_silenced():
             while self._open:
                 self._open.pop().close()
 
@@ -115,24 +110,3 @@ def _answer(model: Any, rgb: np.ndarray) -> np.ndarray:
 
     result = model.segment(Image(image_format=ImageFormat.SRGB, data=rgb))
     return result.confidence_masks[0].numpy_view().reshape(rgb.shape[:2]).astype(np.float32)
-
-
-@contextlib.contextmanager
-def _native_log_silenced() -> Iterator[None]:
-    """Keep what native code writes to file descriptor 2 from the user: no variable silences it."""
-    with _stderr_lock:
-        try:
-            kept = os.dup(_STANDARD_ERROR)
-        except OSError:  # started without a standard error
-            yield
-            return
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, _STANDARD_ERROR)
-            yield
-        finally:
-            os.dup2(kept, _STANDARD_ERROR)
-            os.close(nowhere)
-            os.close(kept)
