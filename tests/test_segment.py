@@ -210,6 +210,22 @@ def test_an_error_inside_the_block_still_closes_the_models():
     assert (done.returncode, done.stderr) == (7, "")
 
 
+def test_plots_are_loaded_by_who_draws_them_alone():
+    pytest.importorskip("matplotlib")
+    code = (
+        "import sys\n"
+        "from effect.segment import open_segmenter\n"
+        "open_segmenter('mediapipe').close()\n"
+        "assert not [name for name in sys.modules if name.startswith('matplotlib')]\n"
+        "from mediapipe.tasks.python.vision import drawing_utils\n"
+        "assert callable(drawing_utils.plt.figure)\n"
+        "import matplotlib.pyplot\n"
+        "assert drawing_utils.plt.figure is matplotlib.pyplot.figure\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_unknown_segmenter_is_an_error():
     with pytest.raises(UserError, match="mediapipe or sam"):
         open_segmenter("magic")

@@ -5,8 +5,11 @@ The model, a MobileNetV3-like network, is described in Google's "Model Card: Med
 This module is the one place that knows mediapipe.
 """
 
-from collections.abc import Sequence
-from types import TracebackType
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import cv2
@@ -75,8 +78,9 @@ class MediapipeSegmenter:
         )
 
     def _load(self, file_name: str, size: tuple[int, int]) -> Any:
-        from mediapipe.tasks.python import BaseOptions
-        from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
+        with _plots_put_off():
+            from mediapipe.tasks.python import BaseOptions
+            from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
 
         options = ImageSegmenterOptions(
             base_options=BaseOptions(model_asset_buffer=checked_weights(file_name).read_bytes()),
@@ -93,6 +97,28 @@ class MediapipeSegmenter:
         self._open.append(model)
         _answer(model, np.zeros((size[1], size[0], 3), np.uint8))  # the first run logs lines of its own
         return model
+
+
+class _PutOff(ModuleType):
+    """A module that is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _plots_put_off() -> Iterator[None]:
+    """What is imported in the block gets a matplotlib that loads at its first use: mediapipe's drawings, which nobody
+    asks for, would load it every time, a third of what the models take until they answer."""
+    package, plots = _PutOff("matplotlib"), _PutOff("matplotlib.pyplot")
+    package.pyplot = plots  # type: ignore[attr-defined]
+    put_off = {one.__name__: one for one in (package, plots) if one.__name__ not in sys.modules}
+    sys.modules.update(put_off)
+    try:
+        yield
+    finally:
+        for name in put_off:
+            del sys.modules[name]
 
 
 def _squash(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
