@@ -72,9 +72,8 @@ def test_seeds_become_their_mean_and_their_spread():
 def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(speed, "ROUNDS", 2)
     timed, denormal = speed.milliseconds, torch.tensor([1 << 20], dtype=torch.int32).view(torch.float32)
-    left = list[
-        float
-    ]()  # of denormal numbers while something is timed: they cost a processor a hundred times more
+    # What is left of it while something is timed: such numbers cost a processor a hundred times more.
+    left: list[float] = []
     monkeypatch.setattr(speed, "milliseconds", lambda work: left.append((denormal / 2).item()) or timed(work))
     save_training_pictures(tmp_path, SIZE)
     rows = [
