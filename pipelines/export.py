@@ -100,9 +100,9 @@ def export_program(generator: Generator, path: Path, size_px: int, examples: Seq
     noise = noise_of(size_px, size_px, generator.stride)
     with said_in_one_line(generator):
         executorch_file.export_graph(painter_of(generator), tensors(generator, noise), path)
-    method = executorch_file.open_program(path)
-    paint = lambda inputs: executorch_file.run(method, tensors(generator, inputs))
-    return checked(generator, path, paint, [noise, *examples])
+        method = executorch_file.open_program(path)
+        paint = lambda inputs: executorch_file.run(method, tensors(generator, inputs))
+        return checked(generator, path, paint, [noise, *examples])
 
 
 def inputs_taken(generator: Generator) -> list[str]:
@@ -116,7 +116,7 @@ def tensors(generator: Generator, inputs: Inputs) -> list[Tensor]:
 
 @contextmanager
 def said_in_one_line(generator: Generator) -> Iterator[None]:
-    """UserError for a network that an exporter does not know what to do with."""
+    """UserError for a network that an exporter, or what runs its files, does not know what to do with."""
     name = metadata_of(generator)["network"]
     if name in ("edges", "edgeconnect"):
         raise UserError(f"the network '{name}' needs edges, which no export draws")

@@ -170,6 +170,23 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
     assert [path.name for path in tmp_path.iterdir()] == ["partial.safetensors"]
 
 
+@pytest.mark.parametrize("step", ["export_graph", "open_program", "run"])
+def test_a_program_that_cannot_be_made_or_run_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    def fail(*_: object) -> None:
+        raise RuntimeError("not supported\nat all")
+
+    monkeypatch.setattr(executorch_file, "require_executorch", lambda: None)
+    monkeypatch.setattr(executorch_file, "export_graph", lambda network, inputs, path: path.touch())
+    monkeypatch.setattr(executorch_file, "open_program", lambda path: None)
+    monkeypatch.setattr(executorch_file, step, fail)
+    weights = saved(tmp_path, "partial", channels=4, depth=3)
+    with pytest.raises(UserError, match=r"cannot be exported \(not supported\)"):
+        exporting.export_files(weights, tmp_path / "x.pte", size_px=SIZE)
+    assert list(tmp_path.iterdir()) == [weights]
+
+
 @pytest.mark.parametrize(
     "options, reason",
     [

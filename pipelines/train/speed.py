@@ -12,7 +12,7 @@ import torch
 from effect.inpaint.nets import load_generator
 from pipelines import onnx_file
 from pipelines.evaluate import Entrant, make_cases
-from pipelines.export import CALIBRATED_PHOTOS, export, inputs_of
+from pipelines.export import CALIBRATED_PHOTOS, export, inputs_of, tensors
 from pipelines.markdown import table
 
 CORES = (1, 2)
@@ -40,6 +40,7 @@ def speed_table(
 
 
 def speed_row(one: Entrant, photos: Sequence[bytes], masks: Sequence[bytes], folder: Path) -> list[str]:
+    """Name, size, megabytes and milliseconds of one entrant."""
     generator = load_generator(one.weights)
     cases = make_cases(photos[:CALIBRATED_PHOTOS], masks, [], one.side_px)
     examples = [inputs_of(case) for case in cases]
@@ -47,9 +48,9 @@ def speed_row(one: Entrant, photos: Sequence[bytes], masks: Sequence[bytes], fol
     export(generator, full)
     onnx_file.quantise(full, small, examples)
     sizes = [f"{path.stat().st_size / 1e6:.2f}" for path in (one.weights, full, small)]
-    pair = [torch.from_numpy(examples[0][name]) for name in ("rgb", "hole")]
+    first = tensors(generator, examples[0])
     taken = [
-        milliseconds_of_torch(generator, pair, autocast, cores)
+        milliseconds_of_torch(generator, first, autocast, cores)
         for autocast in (False, True)
         for cores in CORES
     ]
@@ -60,12 +61,14 @@ def speed_row(one: Entrant, photos: Sequence[bytes], masks: Sequence[bytes], fol
     return [one.name, str(one.side_px), *sizes, *(f"{ms:.1f}" for ms in taken)]
 
 
-def milliseconds_of_torch(generator: Any, pair: Sequence[torch.Tensor], autocast: bool, cores: int) -> float:
+def milliseconds_of_torch(
+    generator: Any, inputs: Sequence[torch.Tensor], autocast: bool, cores: int
+) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(cores)
     try:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            return milliseconds(lambda: generator(*pair))
+            return milliseconds(lambda: generator(*inputs))
     finally:
         torch.set_num_threads(before)
 
