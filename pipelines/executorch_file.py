@@ -48,4 +48,5 @@ def open_program(path: Path) -> Any:
 
 def run(method: Any, inputs: Sequence[torch.Tensor]) -> NDArray[np.float32]:
     """The one output, (1, 3, H, W)."""
-    return np.asarray(method.execute(tuple(inputs))[0])
+    with native_log_silenced():  # what it cannot run it also says there, in a dozen lines
+        return np.asarray(method.execute(tuple(inputs))[0])
