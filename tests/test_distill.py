@@ -9,8 +9,10 @@ import torch
 from scenes import save_training_pictures
 from untrained import TwoMaps, save_untrained
 
+from effect.errors import UserError
 from effect.inpaint.nets import build, load_generator
 from pipelines.train import loop, transfer
+from pipelines.train.checkpoint import inherit_discriminator
 from pipelines.train.data import Example
 from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.recipe import DistillConfig
@@ -193,6 +195,23 @@ def test_a_discriminator_is_inherited(files: Path, run_cli):
         for run in ("first", "run")
     )
     assert all(torch.equal(value, own[name]) for name, value in first.items() if "original" in name)
+
+
+def test_a_discriminator_forgets_the_sketches_that_its_heir_has_not(tmp_path: Path):
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        old, heir = SNPatchGAN(channels=4, inputs=5), SNPatchGAN(channels=4)
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"discriminator": old.state_dict()}, path)
+    inherit_discriminator(heir, path)
+    for _ in range(30):  # spectral normalisation finds the longest stretch of the shorter weights
+        heir(noise(2, 3, SIZE, SIZE, seed=2), noise(2, 1, SIZE, SIZE, seed=3))
+    first, own = old.convs[0].weight[:, :4].detach(), heir.convs[0].weight.detach()
+    assert torch.linalg.matrix_norm(own.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
+    assert torch.allclose(own / first, (own / first).mean(), rtol=1e-3)  # one factor, nothing else
+    assert torch.equal(heir.convs[0].bias, old.convs[0].bias)
+    with pytest.raises(UserError, match="of this kind"):
+        inherit_discriminator(SNPatchGAN(channels=8), path)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import vgg16
+from untrained import save_vgg, vgg_layers
 
 from effect.errors import UserError
 from pipelines.train import losses
@@ -177,26 +177,9 @@ def test_the_discriminator_scores_patches_and_sees_the_hole():
 # --- VGG16 features
 
 
-@pytest.fixture(scope="module")
-def vgg_layers() -> torch.nn.Sequential:
-    """The first four blocks of torchvision's network with random weights."""
-    torch.manual_seed(1)
-    with torch.device("meta"):
-        layers = vgg16(weights=None).features[:23]
-    layers.to_empty(device="cpu")
-    for layer in layers:
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(layer.weight)
-            torch.nn.init.normal_(layer.bias, std=0.1)
-    return layers
-
-
-def test_vgg_features_are_torchvision_s_on_normalised_pictures(
-    tmp_path: Path, vgg_layers: torch.nn.Sequential
-):
-    path = tmp_path / "vgg.safetensors"
-    save_file({f"features.{name}": value for name, value in vgg_layers.state_dict().items()}, path)
-    features = VGGFeatures(path)
+def test_vgg_features_are_torchvision_s_on_normalised_pictures(tmp_path: Path):
+    layers = vgg_layers()
+    features = VGGFeatures(save_vgg(tmp_path, layers))
     assert not any(weight.requires_grad for weight in features.parameters())
     rgb = (torch.rand(1, 3, 32, 32) * 2 - 1).requires_grad_()
     got = features(rgb)
@@ -204,7 +187,7 @@ def test_vgg_features_are_torchvision_s_on_normalised_pictures(
     normalised = ((rgb.detach() + 1) / 2 - mean[:, None, None]) / deviation[:, None, None]
     for end, size, feature in zip((4, 9, 16, 23), (32, 16, 8, 4), got, strict=True):
         assert feature.shape[2:] == (size, size)
-        assert torch.allclose(feature, vgg_layers[:end](normalised), atol=1e-3, rtol=1e-4)
+        assert torch.allclose(feature, layers[:end](normalised), atol=1e-3, rtol=1e-4)
     losses.perceptual(got, [torch.ones_like(feature) for feature in got]).backward()
     assert rgb.grad is not None and rgb.grad.any()
 

@@ -116,10 +116,19 @@ def warm_start(generator: Generator, path: Path) -> None:
 
 
 def inherit_discriminator(discriminator: nn.Module, path: Path) -> None:
-    """Give the discriminator the weights that another run's checkpoint holds. Raises UserError for one of another
-    kind, and for a file that is no checkpoint."""
+    """Give the discriminator the weights that another run's checkpoint holds.
+
+    One that also judged by sketches forgets them where there are none. Raises UserError for one of another kind, and
+    for a file that is no checkpoint.
+    """
+    state, own = read_checkpoint(path).get("discriminator", {}), discriminator.state_dict()
+    for name, value in state.items():
+        if name in own and value.dim() == 4:
+            state[name] = value[:, : own[name].shape[1]]  # sketches are the last input
+        elif name in own and value.dim() == 1:
+            state[name] = value[: len(own[name])]  # spectral normalisation's next step gives it length 1
     try:
-        discriminator.load_state_dict(read_checkpoint(path).get("discriminator", {}))
+        discriminator.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{path} holds no discriminator of this kind ({first_line(error)})") from error
 

@@ -1,7 +1,7 @@
 """The rows of the lab's comparisons: what each of them trains."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 EDGES_SHARE = 1 / 3  # of EdgeConnect's budget that its edge generator gets
 # Where networks or data are compared, and not their losses.
@@ -18,8 +18,8 @@ FEATURES: dict[str, dict[str, str]] = {
 @dataclass(frozen=True)
 class Row:
     """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, the row
-    whose weights it begins with, whether it learns from the study's teacher, and how often it is trained, each time
-    with another seed."""
+    whose weights it begins with, whether it learns from the study's teacher and begins with the discriminator of the
+    teacher's training, and how often it is trained, each time with another seed."""
 
     name: str
     recipe: str
@@ -29,6 +29,7 @@ class Row:
     after: str = ""
     scored: bool = True
     distilled: bool = False
+    judged: bool = False
     seeds: int = 1
 
     @property
@@ -47,15 +48,20 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
 # What all runs of a row begin with, the teacher beside it where they have one: two and a half times as many small
 # pictures, which cost a quarter.
 FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
+SEEN = {"distill.perceptual": "1.0"}  # a teacher's pictures, as VGG16 sees them
+JUDGED = {"loss.adversarial": "0.3", "loss.gan": "relativistic"}  # by the discriminator of its training
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
-    """The first stage, once, and the row that goes on from it, once for each seed."""
-    first, distilled = f"{name}-64", name.endswith("-distilled")
-    return [
-        Row(first, "small", {**settings, **FIRST_STAGE}, FIRST_SHARE, scored=False, distilled=distilled),
-        Row(name, "small", settings, after=first, distilled=distilled, seeds=seeds),
-    ]
+    """Plain and distilled: the first stage, once, and the row that goes on from it, once for each seed. The
+    discriminator was trained with pictures of 128 px: the first stage does without it."""
+    rows = []
+    for kind, taught, judged in ((name, {}, {}), (f"{name}-distilled", SEEN, JUDGED)):
+        own, distilled = {**settings, **taught}, bool(taught)
+        first = Row(f"{kind}-64", "small", {**own, **FIRST_STAGE}, FIRST_SHARE, scored=False)
+        second = Row(kind, "small", {**own, **judged}, after=first.name, judged=distilled, seeds=seeds)
+        rows += [replace(row, distilled=distilled) for row in (first, second)]
+    return rows
 
 
 FEATURE = {"distill.features": "0.1", "distill.attention": "0.1"}
@@ -64,8 +70,8 @@ TRANSFERS: dict[str, dict[str, str]] = {
     "output": {},  # the recipe "small"
     "+feature": FEATURE,
     "+relation": RELATION,
-    "+perceptual": {**RELATION, "distill.perceptual": "1.0"},
-    "output+perceptual": {"distill.perceptual": "1.0"},
+    "+perceptual": {**RELATION, **SEEN},
+    "output+perceptual": SEEN,
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -87,15 +93,14 @@ STUDIES: dict[str, list[Row]] = {
         Row("hardened", "partial", {"data.attack_share": "0.5"}),
     ],
     "ladder": [
-        row
-        for name, (settings, seeds) in LADDER.items()
-        for kind in (name, f"{name}-distilled")
-        for row in ladder_rows(kind, settings, seeds)
+        row for name, (settings, seeds) in LADDER.items() for row in ladder_rows(name, settings, seeds)
     ],
     "distill": [
         Row("plain", "small"),
-        # VGG16 alone can help, too, without a teacher.
+        # VGG16 and a discriminator can help, too, without a teacher.
         Row("plain+perceptual", "small", {"loss.perceptual": "1.0"}),
+        Row("plain+perceptual+judge", "small", {"loss.perceptual": "1.0", **JUDGED}, judged=True),
         *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
+        Row("output+perceptual+judge", "small", {**SEEN, **JUDGED}, distilled=True, judged=True),
     ],
 }
