@@ -241,7 +241,6 @@ def _add_lab_verbs(verbs: Any) -> None:
     study.set_defaults(run=_study)
     study.add_argument("name", choices=["networks", "gan", "attack", "ladder", "distill"])
     study.add_argument("--teacher", type=Path, metavar="WEIGHTS", help="for the rows that are distilled")
-    study.add_argument("--judge", type=Path, metavar="CHECKPOINT", help="of the teacher's training")
     evaluate = verbs.add_parser("evaluate", help="score trained networks", allow_abbrev=False)
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS", help="safetensors files")

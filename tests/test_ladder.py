@@ -11,7 +11,6 @@ from untrained import save_untrained, save_vgg, vgg_layers
 from effect.inpaint.nets import build
 from pipelines.evaluate import Score, cost, markdown
 from pipelines.train import speed
-from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.study import over_seeds, recipe_of, runs_of
 from pipelines.train.study_rows import LADDER, LADDER_TOP, STUDIES, Row
 
@@ -29,17 +28,17 @@ def test_the_ladder_goes_down_and_pairs_differ_in_what_the_teacher_gives_alone()
     )
     for name in LADDER:
         plain, distilled = rows[name], rows[f"{name}-distilled"]
-        assert distilled.distilled and distilled.judged and not (plain.distilled or plain.judged)
+        assert distilled.distilled and not plain.distilled
         assert plain.seeds == distilled.seeds
         taught = recipes[distilled.name]
-        assert taught.loss.adversarial > 0 and taught.distill.perceptual > 0
+        assert taught.loss.adversarial > 0 and taught.distill.judged and taught.distill.perceptual > 0
         assert replace(taught, loss=recipes[name].loss, distill=recipes[name].distill) == recipes[name]
         for row in (plain, distilled):
             first = rows[row.after]
             assert first.name == f"{row.name}-64" and first.distilled == row.distilled
-            assert not (first.scored or first.judged or recipes[first.name].loss.of_judge)
+            assert not (first.scored or recipes[first.name].loss.of_judge)
             assert recipes[first.name].settings == recipes[name].settings
-            assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 25)
+            assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 20)
     assert [row.seeds for row in rows.values()].count(3) == 4
     runs = [(run, recipe.run.seed) for _, run, recipe in runs_of("ladder", {}, 1)]
     assert ("separable-24-distilled-3", 3) in runs and ("grouped", 1) in runs
@@ -58,10 +57,9 @@ def test_the_ablation_adds_one_transfer_at_a_time():
     plain = [recipe_of(row, {}, 1).loss for row in rows.values() if not row.distilled]
     assert [loss.perceptual for loss in plain] == [0, *[taught[-1].distill.perceptual] * 2]
     assert not any(recipe.loss.perceptual for recipe in taught)
-    judged = [name for name, row in rows.items() if row.judged]
-    assert judged == ["plain+perceptual+judge", "output+perceptual+judge"]
-    assert [name for name, row in rows.items() if recipe_of(row, {}, 1).loss.of_judge] == judged
-    assert plain[-1].adversarial == taught[-1].loss.adversarial
+    judged = {name: recipe for name, row in rows.items() if (recipe := recipe_of(row, {}, 1)).loss.of_judge}
+    assert list(judged) == ["plain+perceptual+judged", "output+perceptual+judged"]
+    assert len({recipe.loss.adversarial for recipe in judged.values()}) == 1 and taught[-1].distill.judged
 
 
 def score(name: str, psnr: float, seed: str) -> Score:
@@ -97,9 +95,7 @@ def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monk
     for setting in (f"data.size_px={SIZE}", "network.channels=8", "data.batch=2", "data.workers=0"):
         words += ["--set", setting]
     words += ["--held-out", tmp_path / "photos", "--set", "run.held_out_count=1"]
-    judge = tmp_path / "judge.pt"
-    torch.save({"discriminator": SNPatchGAN().state_dict()}, judge)
-    words += ["--teacher", weights, "--judge", judge, "--vgg", save_vgg(tmp_path, vgg_layers())]
+    words += ["--teacher", weights, "--vgg", save_vgg(tmp_path, vgg_layers())]
     ran = run_cli(*words)
     assert ran.code == 0, ran.err
     quality, times = (tmp_path / "run" / "table.md").read_text().split("ladder: median")
@@ -115,9 +111,8 @@ def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monk
 
 
 @pytest.mark.parametrize("name", ["ladder", "distill"])
-@pytest.mark.parametrize("given", ["--teacher", "--judge"])
-def test_students_need_a_teacher_and_its_discriminator(tmp_path: Path, run_cli, name: str, given: str):
+def test_students_need_a_teacher(tmp_path: Path, run_cli, name: str):
     save_training_pictures(tmp_path, SIZE)
     words = ["study", name, "--run", tmp_path / "run", "--steps", 1, "--photos", tmp_path / "photos"]
-    ran = run_cli(*words, "--held-out", tmp_path / "photos", given, "weights")
-    assert ran.code == 2 and "--teacher" in ran.err and "--judge" in ran.err and ran.err.count("\n") == 1
+    ran = run_cli(*words, "--held-out", tmp_path / "photos")
+    assert ran.code == 2 and "--teacher" in ran.err and ran.err.count("\n") == 1

@@ -45,7 +45,6 @@ def study(
     steps: int | None = None,
     start: Path | None = None,
     teacher: Path | None = None,
-    judge: Path | None = None,
     size_px: int = 128,
     count: int = 0,
     band_px: int = 0,
@@ -55,10 +54,9 @@ def study(
     folder, pictures beside it.
 
     overrides: "section.key" -> value, for every row's recipe; scored are the middle squares, `size_px` wide, of the
-    first `count` held-out photos (0 = all); teacher: for the rows that are distilled, and scored, too; judge: the
-    checkpoint of its training, whose discriminator some rows begin with; places: the fields of `Files`. Raises
-    UserError without a budget (`steps`, or run.steps, run.minutes, run.processor_minutes), for a study that needs a
-    teacher without one, and for files that are missing.
+    first `count` held-out photos (0 = all); teacher: for the rows that are distilled, and scored, too; places: the
+    fields of `Files`. Raises UserError without a budget (`steps`, or run.steps, run.minutes, run.processor_minutes),
+    and for files that are missing.
     """
     folder, files, tell = run_folder, Files(**places), print_now
     if not (steps or {"run.steps", "run.minutes", "run.processor_minutes"} & overrides.keys()):
@@ -67,11 +65,8 @@ def study(
         raise UserError("name the photos to score on: --held-out FOLDER|TAR ...")
     if name == "gan" and not start:
         raise UserError("the rows of this study begin with the same weights: name them with --start FILE")
-    if name in ("ladder", "distill") and not (teacher and judge):
-        raise UserError(
-            "the rows of this study learn from the same network and its discriminator: "
-            "name them with --teacher WEIGHTS --judge CHECKPOINT"
-        )
+    if name in ("ladder", "distill") and not teacher:
+        raise UserError("the rows of this study learn from the same network: name it with --teacher WEIGHTS")
     if name == "ladder":
         require_onnx()
     vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "ladder", "distill") else None
@@ -81,7 +76,7 @@ def study(
         tell(f"== {name}: {run}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
         before = folder / row.after / WEIGHTS if row.after else start
-        begin = Beginning(before, edges, teacher if row.distilled else None, judge if row.judged else None)
+        begin = Beginning(before, edges, teacher if row.distilled else None)
         train_recipe(recipe, folder / run, files, tell, resume=True, begin=begin)
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
         told[run] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}

@@ -18,8 +18,8 @@ FEATURES: dict[str, dict[str, str]] = {
 @dataclass(frozen=True)
 class Row:
     """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, the row
-    whose weights it begins with, whether it learns from the study's teacher and begins with the discriminator of the
-    teacher's training, and how often it is trained, each time with another seed."""
+    whose weights it begins with, whether it learns from the study's teacher, and how often it is trained, each time
+    with another seed."""
 
     name: str
     recipe: str
@@ -29,7 +29,6 @@ class Row:
     after: str = ""
     scored: bool = True
     distilled: bool = False
-    judged: bool = False
     seeds: int = 1
 
     @property
@@ -45,22 +44,23 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
     "separable-48": ({"network.channels": "48"}, 3),
     "separable-24": ({}, 3),
 }
-# What all runs of a row begin with, the teacher beside it where they have one: two and a half times as many small
-# pictures, which cost a quarter.
-FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
-SEEN = {"distill.perceptual": "1.0"}  # a teacher's pictures, as VGG16 sees them
-JUDGED = {"loss.adversarial": "0.3", "loss.gan": "relativistic"}  # by the discriminator of its training
+# What all runs of a row begin with, the teacher beside it where they have one: twice the steps with twice the pictures,
+# each of which costs a quarter.
+FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.0
+SECOND_STAGE = {"run.learning_rate": "1e-3"}  # a third of the first one's
+SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
+RIVAL = {"loss.adversarial": "0.3", "loss.gan": "relativistic"}
+JUDGED = {**RIVAL, "distill.judged": "true"}  # by a discriminator that tells them from the teacher's
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
-    """Plain and distilled: the first stage, once, and the row that goes on from it, once for each seed. The
-    discriminator was trained with pictures of 128 px: the first stage does without it."""
+    """Plain and distilled: the first stage, once, and the row that goes on from it, once for each seed."""
     rows = []
     for kind, taught, judged in ((name, {}, {}), (f"{name}-distilled", SEEN, JUDGED)):
-        own, distilled = {**settings, **taught}, bool(taught)
+        own = {**settings, **taught}
         first = Row(f"{kind}-64", "small", {**own, **FIRST_STAGE}, FIRST_SHARE, scored=False)
-        second = Row(kind, "small", {**own, **judged}, after=first.name, judged=distilled, seeds=seeds)
-        rows += [replace(row, distilled=distilled) for row in (first, second)]
+        second = Row(kind, "small", {**own, **SECOND_STAGE, **judged}, after=first.name, seeds=seeds)
+        rows += [replace(row, distilled=bool(taught)) for row in (first, second)]
     return rows
 
 
@@ -72,6 +72,7 @@ TRANSFERS: dict[str, dict[str, str]] = {
     "+relation": RELATION,
     "+perceptual": {**RELATION, **SEEN},
     "output+perceptual": SEEN,
+    "output+perceptual+judged": {**SEEN, **JUDGED},
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -99,8 +100,7 @@ STUDIES: dict[str, list[Row]] = {
         Row("plain", "small"),
         # VGG16 and a discriminator can help, too, without a teacher.
         Row("plain+perceptual", "small", {"loss.perceptual": "1.0"}),
-        Row("plain+perceptual+judge", "small", {"loss.perceptual": "1.0", **JUDGED}, judged=True),
+        Row("plain+perceptual+judged", "small", {"loss.perceptual": "1.0", **RIVAL}),
         *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
-        Row("output+perceptual+judge", "small", {**SEEN, **JUDGED}, distilled=True, judged=True),
     ],
 }
