@@ -87,8 +87,6 @@ def train_recipe(
         raise UserError("name the photos to train on: --photos FOLDER|TAR ...")
     if begin.teacher and not recipe.distill.is_on:
         raise UserError(f"this recipe has nothing to learn from {begin.teacher}: add --set distill.output=1")
-    if begin.teacher and recipe.distill.judged and not recipe.loss.of_judge:
-        raise UserError("distill.judged needs a discriminator: add --set loss.adversarial=0.3")
     if begin.judge and not recipe.loss.of_judge:
         raise UserError(
             "this recipe needs no discriminator: add --set loss.adversarial=0.1, or leave out --judge"

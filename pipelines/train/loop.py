@@ -23,7 +23,7 @@ from pipelines.train.held_out import held_out_scores
 from pipelines.train.history import History
 from pipelines.train.recipe import LossConfig, Recipe
 from pipelines.train.samples import save_samples
-from pipelines.train.teacher import Teacher, completed
+from pipelines.train.teacher import Teacher
 from pipelines.train.vgg import VGGFeatures
 
 
@@ -116,18 +116,14 @@ def train(
                 * losses.balanced_cross_entropy(fake, batch.edges, batch.hole, weights.known)
             }
         else:
-            real, fake = batch.truth, completed(drawn[-1], batch.truth, batch.hidden)
+            real, fake = batch.truth, batch.truth * (1 - batch.hidden) + drawn[-1] * batch.hidden
             condition = torch.cat([batch.hidden, batch.guidance], dim=1) if guided else batch.hidden
             terms = pixel_terms(weights, drawn, batch)
             if vgg is not None and weights.of_features:
                 with autocast():
                     terms |= feature_terms(weights, vgg, fake, real)
             if teacher is not None:
-                with autocast():
-                    taught = teacher.paint(batch)
-                terms |= teacher.terms(drawn, taught, batch, vgg, autocast)
-                if recipe.distill.judged:
-                    real = completed(taught[-1], batch.truth, batch.hidden)
+                terms |= teacher.terms(drawn, batch, vgg, autocast)
         if weights.of_judge:
             discriminator.requires_grad_(False)
             with autocast():

@@ -49,9 +49,6 @@ class DistillConfig:
     attention: float = 0.0  # where these maps are strong
     relation: float = 0.0  # how alike they are for the pictures of a batch
     perceptual: float = 0.0  # VGG16 features of its completed picture
-    judged: bool = (
-        False  # loss.adversarial: the discriminator tells the student's pictures from the teacher's
-    )
     known: float = 1.0  # known pixels in the first four, relative to hole pixels; 0 = hole only
     teacher_size_px: int = 0  # what the teacher sees is scaled to this; 0 = as the student sees it
 

@@ -49,17 +49,15 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
 FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.0
 SECOND_STAGE = {"run.learning_rate": "1e-3"}  # a third of the first one's
 SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
-RIVAL = {"loss.adversarial": "0.3", "loss.gan": "relativistic"}
-JUDGED = {**RIVAL, "distill.judged": "true"}  # by a discriminator that tells them from the teacher's
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
     """Plain and distilled: the first stage, once, and the row that goes on from it, once for each seed."""
     rows = []
-    for kind, taught, judged in ((name, {}, {}), (f"{name}-distilled", SEEN, JUDGED)):
+    for kind, taught in ((name, {}), (f"{name}-distilled", SEEN)):
         own = {**settings, **taught}
         first = Row(f"{kind}-64", "small", {**own, **FIRST_STAGE}, FIRST_SHARE, scored=False)
-        second = Row(kind, "small", {**own, **SECOND_STAGE, **judged}, after=first.name, seeds=seeds)
+        second = Row(kind, "small", {**own, **SECOND_STAGE}, after=first.name, seeds=seeds)
         rows += [replace(row, distilled=bool(taught)) for row in (first, second)]
     return rows
 
@@ -72,7 +70,6 @@ TRANSFERS: dict[str, dict[str, str]] = {
     "+relation": RELATION,
     "+perceptual": {**RELATION, **SEEN},
     "output+perceptual": SEEN,
-    "output+perceptual+judged": {**SEEN, **JUDGED},
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -98,9 +95,8 @@ STUDIES: dict[str, list[Row]] = {
     ],
     "distill": [
         Row("plain", "small"),
-        # VGG16 and a discriminator can help, too, without a teacher.
+        # VGG16 alone can help, too, without a teacher.
         Row("plain+perceptual", "small", {"loss.perceptual": "1.0"}),
-        Row("plain+perceptual+judged", "small", {"loss.perceptual": "1.0", **RIVAL}),
         *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
     ],
 }

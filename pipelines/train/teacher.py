@@ -71,17 +71,13 @@ class Teacher:
         return [F.interpolate(one, (size_px, size_px), mode="bilinear", antialias=True) for one in drawn]
 
     def terms(
-        self,
-        drawn: list[Tensor],
-        taught: list[Tensor],
-        batch: Example,
-        vgg: VGGFeatures | None,
-        autocast: Callable[[], Any],
+        self, drawn: list[Tensor], batch: Example, vgg: VGGFeatures | None, autocast: Callable[[], Any]
     ) -> dict[str, Tensor]:
-        """The losses that are switched on, weighted. drawn, taught: what the student and this teacher have just painted
-        of the batch."""
+        """The losses that are switched on, weighted. drawn: what the student has just painted of the batch."""
         config = self.config
         terms: dict[str, Tensor] = {}
+        with autocast():
+            taught = self.paint(batch)
         counts = transfer.pixel_counts(batch.hole, config.known)
         if config.output:
             terms["taught_output"] = config.output * transfer.output_transfer(drawn, taught, counts)
@@ -95,8 +91,9 @@ class Teacher:
         if config.relation:
             terms["taught_relation"] = config.relation * transfer.relation_transfer(maps, wanted, counts)
         if config.perceptual and vgg is not None:
+            completed = [batch.truth * (1 - batch.hole) + one * batch.hole for one in (drawn[-1], taught[-1])]
             with autocast():
-                own, teachers = (vgg(completed(one[-1], batch.truth, batch.hole)) for one in (drawn, taught))
+                own, teachers = (vgg(picture) for picture in completed)
             terms["taught_perceptual"] = config.perceptual * losses.perceptual(own, teachers)
         return terms
 
@@ -106,11 +103,6 @@ class Teacher:
         teachers = [self.of_teacher[place].float() for place in self.places]
         pairs = zip(own, teachers, strict=True)
         return own, [transfer.shrunk(teacher, student) for student, teacher in pairs]
-
-
-def completed(painted: Tensor, known: Tensor, hole: Tensor) -> Tensor:
-    """(B, 3, H, W): the painted picture in the hole, the known one around it."""
-    return known * (1 - hole) + painted * hole
 
 
 def watched(network: Generator) -> dict[str, Tensor]:
