@@ -39,7 +39,7 @@ def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
             assert not first.scored
             assert recipes[name].run.learning_rate < recipes[first.name].run.learning_rate
             assert recipes[first.name].settings == recipes[name].settings
-            assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 20)
+            assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 25)
     assert [row.seeds for row in rows.values()].count(3) == 4
     runs = [(run, recipe.run.seed) for _, run, recipe in runs_of("ladder", {}, 1)]
     assert ("separable-24-distilled-3", 3) in runs and ("grouped", 1) in runs
