@@ -122,11 +122,15 @@ def inherit_discriminator(discriminator: nn.Module, path: Path) -> None:
     for a file that is no checkpoint.
     """
     state, own = read_checkpoint(path).get("discriminator", {}), discriminator.state_dict()
-    for name, value in state.items():
-        if name in own and value.dim() == 4:
-            state[name] = value[:, : own[name].shape[1]]  # sketches are the last input
-        elif name in own and value.dim() == 1:
-            state[name] = value[: len(own[name])]  # spectral normalisation's next step gives it length 1
+    weight, vector = (f"convs.0.parametrizations.weight.{end}" for end in ("original", "0._v"))
+    if weight in state and (state[weight].shape[1], own[weight].shape[1]) == (
+        5,
+        4,
+    ):  # sketches are the last input
+        state[weight] = state[weight][:, :4]
+        state[vector] = state[vector][
+            : len(own[vector])
+        ]  # spectral normalisation's next step gives it length 1
     try:
         discriminator.load_state_dict(state)
     except RuntimeError as error:
