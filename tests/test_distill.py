@@ -210,15 +210,13 @@ def test_a_discriminator_forgets_the_sketches_that_its_heir_has_not(tmp_path: Pa
     assert torch.linalg.matrix_norm(own.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
     assert torch.allclose(own / first, (own / first).mean(), rtol=1e-3)  # one factor, nothing else
     assert torch.equal(heir.convs[0].bias, old.convs[0].bias)
-    for other in (
-        SNPatchGAN(channels=8),
-        SNPatchGAN(channels=4, inputs=3),
-    ):  # another width; one for edge maps
+    for_edges = SNPatchGAN(channels=4, inputs=3)
+    for other in (SNPatchGAN(channels=8), for_edges):
         with pytest.raises(UserError, match="of this kind"):
             inherit_discriminator(other, path)
     torch.save({"discriminator": SNPatchGAN(channels=4).state_dict()}, path)
     with pytest.raises(UserError, match="of this kind"):  # what judged pictures knows nothing of edge maps
-        inherit_discriminator(SNPatchGAN(channels=4, inputs=3), path)
+        inherit_discriminator(for_edges, path)
 
 
 @pytest.mark.parametrize(

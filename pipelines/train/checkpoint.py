@@ -123,14 +123,10 @@ def inherit_discriminator(discriminator: nn.Module, path: Path) -> None:
     """
     state, own = read_checkpoint(path).get("discriminator", {}), discriminator.state_dict()
     weight, vector = (f"convs.0.parametrizations.weight.{end}" for end in ("original", "0._v"))
-    if weight in state and (state[weight].shape[1], own[weight].shape[1]) == (
-        5,
-        4,
-    ):  # sketches are the last input
+    # Sketches are the last of five inputs. Spectral normalisation's next step gives its vector length 1 again.
+    if weight in state and (state[weight].shape[1], own[weight].shape[1]) == (5, 4):
         state[weight] = state[weight][:, :4]
-        state[vector] = state[vector][
-            : len(own[vector])
-        ]  # spectral normalisation's next step gives it length 1
+        state[vector] = state[vector][: len(own[vector])]
     try:
         discriminator.load_state_dict(state)
     except RuntimeError as error:
