@@ -19,7 +19,7 @@ SIZE = 64
 
 def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
     rows = {row.name: row for row in STUDIES["ladder"]}
-    recipes = {name: recipe_of(row, {}, 10) for name, row in rows.items()}
+    recipes = {name: recipe_of(row, {}, 12) for name, row in rows.items()}
     networks = [(build("gated"), side_px) for side_px in LADDER_TOP.values()]
     networks += [(build("gated", recipes[name].settings), recipes[name].data.size_px) for name in LADDER]
     gmac = [cost(network, side_px)[1] for network, side_px in networks]
@@ -30,20 +30,28 @@ def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
         plain, distilled = rows[name], rows[f"{name}-distilled"]
         assert distilled.distilled and not plain.distilled
         assert plain.seeds == distilled.seeds
-        taught = recipes[distilled.name]
-        assert taught.distill.perceptual > 0
-        assert replace(taught, distill=recipes[name].distill) == recipes[name]
+        assert recipes[distilled.name].distill.perceptual > 0
+        for stage in ("-64", "-128", ""):
+            alone, taught = (recipes[f"{kind}{stage}"] for kind in (name, f"{name}-distilled"))
+            assert replace(taught, distill=alone.distill, loss=alone.loss) == alone
         for row in (plain, distilled):
-            first = rows[row.after]
-            assert first.name == f"{row.name}-64" and first.distilled == row.distilled
-            assert not first.scored
-            assert recipes[name].run.learning_rate < recipes[first.name].run.learning_rate
-            assert recipes[first.name].settings == recipes[name].settings
-            assert (recipes[first.name].data.size_px, recipes[first.name].run.steps) == (64, 25)
-    assert [row.seeds for row in rows.values()].count(3) == 4
-    runs = [(run, recipe.run.seed) for _, run, recipe in runs_of("ladder", {}, 1)]
-    assert ("separable-24-distilled-3", 3) in runs and ("grouped", 1) in runs
-    assert len({run for run, _ in runs}) == len(runs) == 20
+            second = rows[row.after]
+            first = rows[second.after]
+            stages = [recipes[one.name] for one in (first, second, row)]
+            assert [one.name for one in (first, second)] == [f"{row.name}-64", f"{row.name}-128"]
+            assert {one.distilled for one in (first, second, row)} == {row.distilled}
+            assert not (first.scored or second.scored) and second.seeds == row.seeds
+            assert [(one.data.size_px, one.run.steps) for one in stages] == [(64, 24), (128, 12), (128, 3)]
+            rates = [one.run.learning_rate for one in stages]
+            assert rates == sorted(rates, reverse=True) and len(set(rates)) == 3
+            assert [one.loss.adversarial > 0 for one in stages] == [False, row.distilled, False]
+            assert all(one.settings == recipes[name].settings for one in stages)
+    assert [row.seeds for row in rows.values()].count(3) == 8
+    runs = {run: (after, recipe.run.seed) for _, run, after, recipe in runs_of("ladder", {}, 1)}
+    assert len(runs) == 34 and runs["grouped"] == ("grouped-128", 1)
+    assert runs["separable-24-distilled-3"] == ("separable-24-distilled-128-3", 3)
+    assert runs["separable-24-distilled-128-3"] == ("separable-24-distilled-64", 3)
+    assert runs["separable-24-distilled-64"] == ("", 1)
 
 
 def test_the_ablation_adds_one_transfer_at_a_time():

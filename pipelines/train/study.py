@@ -72,10 +72,10 @@ def study(
     vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "ladder", "distill") else None
     told: dict[str, dict[str, str]] = {}
     entrants = entrants_of(name, teacher)
-    for row, run, recipe in runs_of(name, overrides, steps):
+    for row, run, after, recipe in runs_of(name, overrides, steps):
         tell(f"== {name}: {run}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
-        before = folder / row.after / WEIGHTS if row.after else start
+        before = folder / after / WEIGHTS if after else start
         begin = Beginning(before, edges, teacher if row.distilled else None)
         train_recipe(recipe, folder / run, files, tell, resume=True, begin=begin)
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
@@ -99,12 +99,18 @@ def study(
     return text
 
 
-def runs_of(name: str, overrides: Mapping[str, str], steps: int | None) -> Iterator[tuple[Row, str, Recipe]]:
-    """Every row, the name of its run, and its recipe: once for each of its seeds."""
+def runs_of(
+    name: str, overrides: Mapping[str, str], steps: int | None
+) -> Iterator[tuple[Row, str, str, Recipe]]:
+    """Every row, the names of its run and of the run that this one goes on from, if any, and its recipe: once for each
+    of its seeds."""
+    runs = {row.name: row.runs for row in STUDIES[name]}
     for row in STUDIES[name]:
         recipe = recipe_of(row, overrides, steps)
+        before = runs.get(row.after, [""])
         for number, run in enumerate(row.runs):
-            yield row, run, replace(recipe, run=replace(recipe.run, seed=recipe.run.seed + number))
+            after = before[number] if len(before) == row.seeds else before[0]
+            yield row, run, after, replace(recipe, run=replace(recipe.run, seed=recipe.run.seed + number))
 
 
 def entrants_of(name: str, teacher: Path | None) -> list[Entrant]:

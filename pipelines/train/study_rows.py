@@ -19,7 +19,7 @@ FEATURES: dict[str, dict[str, str]] = {
 class Row:
     """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, the row
     whose weights it begins with, whether it learns from the study's teacher, and how often it is trained, each time
-    with another seed."""
+    with another seed (and after a row with as many seeds, from the weights of the same one)."""
 
     name: str
     recipe: str
@@ -44,21 +44,32 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
     "separable-48": ({"network.channels": "48"}, 3),
     "separable-24": ({}, 3),
 }
-# What all runs of a row begin with, the teacher beside it where they have one: two and a half times as many small
-# pictures, which cost a quarter.
-FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.5
+# Every network is trained in three stages, the teacher beside it where it has one: small pictures, which cost a
+# quarter, then those it is scored on, then a slow end, which takes away the last steps' noise.
+FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.0
 SECOND_STAGE = {"run.learning_rate": "1e-3"}  # a third of the first one's
+LAST_STAGE, LAST_SHARE = {"run.learning_rate": "2e-4"}, 0.25
 SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
+# Texture that the teacher's pictures do not settle; without a teacher it only harms (table 6).
+JUDGED = {"loss.gan": "relativistic", "loss.adversarial": "0.3"}
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
-    """Plain and distilled: the first stage, once, and the row that goes on from it, once for each seed."""
+    """Plain and distilled: the first stage, once, and the two that go on from it, once for each seed."""
     rows = []
-    for kind, taught in ((name, {}), (f"{name}-distilled", SEEN)):
+    for kind, taught, judged in ((name, {}, {}), (f"{name}-distilled", SEEN, JUDGED)):
         own = {**settings, **taught}
         first = Row(f"{kind}-64", "small", {**own, **FIRST_STAGE}, FIRST_SHARE, scored=False)
-        second = Row(kind, "small", {**own, **SECOND_STAGE}, after=first.name, seeds=seeds)
-        rows += [replace(row, distilled=bool(taught)) for row in (first, second)]
+        second = Row(
+            f"{kind}-128",
+            "small",
+            {**own, **SECOND_STAGE, **judged},
+            after=first.name,
+            scored=False,
+            seeds=seeds,
+        )
+        last = Row(kind, "small", {**own, **LAST_STAGE}, LAST_SHARE, after=second.name, seeds=seeds)
+        rows += [replace(row, distilled=bool(taught)) for row in (first, second, last)]
     return rows
 
 
