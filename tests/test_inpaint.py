@@ -15,7 +15,6 @@ from effect.inpaint.nets.gated import GatedGenerator
 from effect.inpaint.network import NetworkApart, _paint_one
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
-from pipelines.watch import Watch
 
 HEIGHT, WIDTH = 48, 40  # small: the network runs once a hole
 
@@ -222,14 +221,6 @@ def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.Monkey
     assert near.recv() == (8, True)  # the network's facts
     error = near.recv()
     assert isinstance(error, RuntimeError) and "no more" in str(error)
-
-
-def test_memory_that_two_processes_held_together_is_reported():
-    watch = Watch(quiet=True)
-    watch.count_memory(10**6)
-    assert watch.report()["peak_memory_mib"] == 10**6
-    watch.count_memory(1)
-    assert watch.report()["peak_memory_mib"] == 10**6
 
 
 def test_the_command_line_prints_the_notice(monkeypatch: pytest.MonkeyPatch, run_cli, pictures):

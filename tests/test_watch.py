@@ -1,0 +1,30 @@
+"""What a job tells of itself: stages, notices, memory."""
+
+import pytest
+
+from pipelines.watch import Watch
+
+
+def test_a_stage_adds_up_and_counts_when_it_fails():
+    watch = Watch(quiet=True)
+    with watch.stage("restore"):
+        pass
+    once = watch.stages["restore"]
+    with pytest.raises(ValueError), watch.stage("restore"):
+        raise ValueError
+    assert watch.stages["restore"] > once > 0 and list(watch.stages) == ["restore"]
+
+
+def test_notices_go_to_stderr_unless_quiet(capsys: pytest.CaptureFixture[str]):
+    Watch(quiet=True).notice("unheard")
+    Watch().notice("heard")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "note: heard\n")
+
+
+def test_memory_that_two_processes_held_together_is_reported():
+    watch = Watch(quiet=True)
+    watch.count_memory(10**6)
+    assert watch.report()["peak_memory_mib"] == 10**6
+    watch.count_memory(1)
+    assert watch.report()["peak_memory_mib"] == 10**6
