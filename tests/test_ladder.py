@@ -10,7 +10,9 @@ from untrained import save_untrained, save_vgg, vgg_layers
 
 from effect.inpaint.nets import build
 from pipelines.evaluate import Score, cost, markdown
-from pipelines.train import speed
+from pipelines.train import speed, study
+from pipelines.train.checkpoint import CHECKPOINT, WEIGHTS
+from pipelines.train.job import Beginning
 from pipelines.train.study import over_seeds, recipe_of, runs_of
 from pipelines.train.study_rows import LADDER, LADDER_TOP, STUDIES, Row
 
@@ -19,7 +21,7 @@ SIZE = 64
 
 def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
     rows = {row.name: row for row in STUDIES["ladder"]}
-    recipes = {name: recipe_of(row, {}, 12) for name, row in rows.items()}
+    recipes = {name: recipe_of(row, {}, 15) for name, row in rows.items()}
     networks = [(build("gated"), side_px) for side_px in LADDER_TOP.values()]
     networks += [(build("gated", recipes[name].settings), recipes[name].data.size_px) for name in LADDER]
     gmac = [cost(network, side_px)[1] for network, side_px in networks]
@@ -41,10 +43,11 @@ def test_the_ladder_goes_down_and_pairs_differ_in_the_teacher_alone():
             assert [one.name for one in (first, second)] == [f"{row.name}-64", f"{row.name}-128"]
             assert {one.distilled for one in (first, second, row)} == {row.distilled}
             assert not (first.scored or second.scored) and second.seeds == row.seeds
-            assert [(one.data.size_px, one.run.steps) for one in stages] == [(64, 24), (128, 12), (128, 3)]
+            assert [(one.data.size_px, one.run.steps) for one in stages] == [(64, 25), (128, 15), (128, 3)]
             rates = [one.run.learning_rate for one in stages]
             assert rates == sorted(rates, reverse=True) and len(set(rates)) == 3
-            assert [one.loss.adversarial > 0 for one in stages] == [False, row.distilled, False]
+            judged = [0, 0.3, 0.1] if row.distilled else [0, 0, 0]
+            assert [one.loss.adversarial for one in stages] == judged
             assert all(one.settings == recipes[name].settings for one in stages)
     assert [row.seeds for row in rows.values()].count(3) == 8
     runs = {run: (after, recipe.run.seed) for _, run, after, recipe in runs_of("ladder", {}, 1)}
@@ -89,6 +92,15 @@ def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monk
     left: list[float] = []
     monkeypatch.setattr(speed, "milliseconds", lambda work: left.append((denormal / 2).item()) or timed(work))
     save_training_pictures(tmp_path, SIZE)
+    began: dict[str, Beginning] = {}
+    trained = study.train_recipe
+    monkeypatch.setattr(
+        study,
+        "train_recipe",
+        lambda recipe, folder, *files, begin, **words: (
+            began.update({folder.name: begin}) or trained(recipe, folder, *files, begin=begin, **words)
+        ),
+    )
     rows = [
         replace(row, seeds=1 + (row.seeds > 1)) for row in STUDIES["ladder"] if "separable-24" in row.name
     ]
@@ -113,6 +125,15 @@ def test_a_tiny_ladder_is_trained_scored_and_timed(tmp_path: Path, run_cli, monk
     assert len(numbers) == 12 and all(number > 0 for number in numbers[1:])
     assert (tmp_path / "run" / "separable-24-1-int8.onnx").exists()
     assert len(left) == 3 * 8 and not any(left)
+    with_judge = {run: begin.judge for run, begin in began.items() if begin.judge}
+    assert with_judge == {
+        f"separable-24-distilled-{seed}": tmp_path / "run" / f"separable-24-distilled-128-{seed}" / CHECKPOINT
+        for seed in (1, 2)
+    }
+    assert {run: begin.start for run, begin in began.items()} == {
+        run: tmp_path / "run" / after / WEIGHTS if after else None
+        for _, run, after, _ in runs_of("ladder", {}, 1)
+    }
 
 
 @pytest.mark.parametrize("name", ["ladder", "distill"])

@@ -18,7 +18,7 @@ import torch
 from effect.errors import UserError
 from pipelines.evaluate import COLUMNS, Entrant, Score, evaluate, make_cases, markdown
 from pipelines.onnx_file import require_onnx
-from pipelines.train.checkpoint import WEIGHTS
+from pipelines.train.checkpoint import CHECKPOINT, WEIGHTS
 from pipelines.train.data import read_pictures
 from pipelines.train.job import Beginning, Files, print_now, train_recipe, with_steps
 from pipelines.train.recipe import Recipe
@@ -72,11 +72,15 @@ def study(
     vgg = open_vgg(files.vgg) if files.vgg or name in ("gan", "ladder", "distill") else None
     told: dict[str, dict[str, str]] = {}
     entrants = entrants_of(name, teacher)
+    judges: dict[str, Path] = {}
     for row, run, after, recipe in runs_of(name, overrides, steps):
         tell(f"== {name}: {run}")
         edges = folder / row.edges / WEIGHTS if row.edges else None
         before = folder / after / WEIGHTS if after else start
-        begin = Beginning(before, edges, teacher if row.distilled else None)
+        judge = judges.get(after) if recipe.loss.of_judge else None
+        if recipe.loss.of_judge:
+            judges[run] = folder / run / CHECKPOINT
+        begin = Beginning(before, edges, teacher if row.distilled else None, judge)
         train_recipe(recipe, folder / run, files, tell, resume=True, begin=begin)
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
         told[run] = {"recipe": row.recipe, "seed": str(recipe.run.seed), "device": device}

@@ -18,8 +18,8 @@ FEATURES: dict[str, dict[str, str]] = {
 @dataclass(frozen=True)
 class Row:
     """One network to train: the folder's name, the recipe, what differs from it, the row whose edges it takes, the row
-    whose weights it begins with, whether it learns from the study's teacher, and how often it is trained, each time
-    with another seed (and after a row with as many seeds, from the weights of the same one)."""
+    whose weights it begins with, and whose discriminator where both have one, whether it learns from the study's
+    teacher, and how often it is trained, each time with another seed (after a row with as many: from the same one)."""
 
     name: str
     recipe: str
@@ -46,30 +46,31 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
 }
 # Every network is trained in three stages, the teacher beside it where it has one: small pictures, which cost a
 # quarter, then those it is scored on, then a slow end, which takes away the last steps' noise.
-FIRST_STAGE, FIRST_SHARE = {"data.size_px": "64", "data.batch": "16"}, 2.0
-SECOND_STAGE = {"run.learning_rate": "1e-3"}  # a third of the first one's
-LAST_STAGE, LAST_SHARE = {"run.learning_rate": "2e-4"}, 0.25
+STAGES: list[dict[str, str]] = [
+    {"data.size_px": "64", "data.batch": "16"},
+    {"run.learning_rate": "1e-3"},  # a third of the first one's
+    {"run.learning_rate": "2e-4"},
+]
+FIRST_SHARE, LAST_SHARE = 5 / 3, 0.2  # of the second stage's steps
 SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
-# Texture that the teacher's pictures do not settle; without a teacher it only harms (table 6).
+# Beside a teacher, a discriminator of photos, for the texture that its pictures do not settle: without one it only harms
+# (table 6). The slow end takes over the second stage's.
 JUDGED = {"loss.gan": "relativistic", "loss.adversarial": "0.3"}
+TAUGHT: list[dict[str, str]] = [SEEN, {**SEEN, **JUDGED}, {**SEEN, **JUDGED, "loss.adversarial": "0.1"}]
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
     """Plain and distilled: the first stage, once, and the two that go on from it, once for each seed."""
     rows = []
-    for kind, taught, judged in ((name, {}, {}), (f"{name}-distilled", SEEN, JUDGED)):
-        own = {**settings, **taught}
-        first = Row(f"{kind}-64", "small", {**own, **FIRST_STAGE}, FIRST_SHARE, scored=False)
-        second = Row(
-            f"{kind}-128",
-            "small",
-            {**own, **SECOND_STAGE, **judged},
-            after=first.name,
-            scored=False,
-            seeds=seeds,
+    for kind, taught in ((name, [{}, {}, {}]), (f"{name}-distilled", TAUGHT)):
+        first, second, last = ({**settings, **one, **more} for one, more in zip(STAGES, taught, strict=True))
+        small, large = f"{kind}-64", f"{kind}-128"
+        stages = (
+            Row(small, "small", first, FIRST_SHARE, scored=False),
+            Row(large, "small", second, after=small, scored=False, seeds=seeds),
+            Row(kind, "small", last, LAST_SHARE, after=large, seeds=seeds),
         )
-        last = Row(kind, "small", {**own, **LAST_STAGE}, LAST_SHARE, after=second.name, seeds=seeds)
-        rows += [replace(row, distilled=bool(taught)) for row in (first, second, last)]
+        rows += [replace(row, distilled=taught is TAUGHT) for row in stages]
     return rows
 
 
