@@ -53,8 +53,8 @@ STAGES: list[dict[str, str]] = [
 ]
 FIRST_SHARE, LAST_SHARE = 5 / 3, 0.2  # of the second stage's steps
 SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
-# Beside a teacher, a discriminator of photos, for the texture that its pictures do not settle: without one it only harms
-# (table 6). The slow end takes over the second stage's.
+# Beside a teacher, a discriminator of photos, for the texture that its pictures do not settle: without one it only
+# harms (table 6). The slow end takes over the second stage's.
 JUDGED = {"loss.gan": "relativistic", "loss.adversarial": "0.3"}
 TAUGHT: list[dict[str, str]] = [SEEN, {**SEEN, **JUDGED}, {**SEEN, **JUDGED, "loss.adversarial": "0.1"}]
 
