@@ -49,14 +49,14 @@ LADDER: dict[str, tuple[dict[str, str], int]] = {  # name: what differs, and how
 STAGES: list[dict[str, str]] = [
     {"data.size_px": "64", "data.batch": "16"},
     {"run.learning_rate": "1e-3"},  # a third of the first one's
-    {"run.learning_rate": "2e-4"},
+    {"run.learning_rate": "2e-4", "run.discriminator_learning_rate": "2e-5"},  # a fifth of the second one's
 ]
-FIRST_SHARE, LAST_SHARE = 5 / 3, 0.2  # of the second stage's steps
+FIRST_SHARE, LAST_SHARE = 5 / 3, 0.4  # of the second stage's steps
 SEEN = {"distill.perceptual": "1.0"}  # the teacher's pictures, as VGG16 sees them
 # Beside a teacher, a discriminator of photos, for the texture that its pictures do not settle: without one it only
 # harms (table 6). The slow end takes over the second stage's.
 JUDGED = {"loss.gan": "relativistic", "loss.adversarial": "0.3"}
-TAUGHT: list[dict[str, str]] = [SEEN, {**SEEN, **JUDGED}, {**SEEN, **JUDGED, "loss.adversarial": "0.1"}]
+TAUGHT: list[dict[str, str]] = [SEEN, {**SEEN, **JUDGED}, {**SEEN, **JUDGED, "loss.adversarial": "0.2"}]
 
 
 def ladder_rows(name: str, settings: Mapping[str, str], seeds: int) -> list[Row]:
