@@ -65,10 +65,15 @@ def test_the_ablation_adds_one_transfer_at_a_time():
         [one.output > 0, one.features > 0 and one.attention > 0, one.relation > 0, one.perceptual > 0]
         for one in weights
     ]
-    assert on == [*([True] * n + [False] * (4 - n) for n in range(1, 5)), [True, False, False, True]]
+    assert on == [*([True] * n + [False] * (4 - n) for n in range(1, 5)), *2 * [[True, False, False, True]]]
+    assert [recipe.loss.adversarial > 0 for recipe in taught] == [*5 * [False], True]
     plain, felt = [recipe_of(row, {}, 1).loss.perceptual for row in STUDIES["distill"] if not row.distilled]
     assert plain == 0 and felt == taught[-1].distill.perceptual
     assert not any(recipe.loss.perceptual for recipe in taught)
+    second = recipe_of(
+        next(row for row in STUDIES["ladder"] if row.name == "separable-24-distilled-128"), {}, 1
+    )
+    assert taught[-1] == second
 
 
 def score(name: str, psnr: float, seed: str) -> Score:

@@ -82,6 +82,7 @@ TRANSFERS: dict[str, dict[str, str]] = {
     "+relation": RELATION,
     "+perceptual": {**RELATION, **SEEN},
     "output+perceptual": SEEN,
+    "output+perceptual+adversarial": TAUGHT[1],  # the ladder's second stage
 }
 
 STUDIES: dict[str, list[Row]] = {
@@ -106,9 +107,10 @@ STUDIES: dict[str, list[Row]] = {
         row for name, (settings, seeds) in LADDER.items() for row in ladder_rows(name, settings, seeds)
     ],
     "distill": [
-        Row("plain", "small"),
+        # At the rate of the ladder's second stage, with the weights of whose first one they begin.
+        Row("plain", "small", STAGES[1]),
         # VGG16 alone can help, too, without a teacher.
-        Row("plain+perceptual", "small", {"loss.perceptual": "1.0"}),
-        *(Row(name, "small", overrides, distilled=True) for name, overrides in TRANSFERS.items()),
+        Row("plain+perceptual", "small", {**STAGES[1], "loss.perceptual": "1.0"}),
+        *(Row(name, "small", {**STAGES[1], **more}, distilled=True) for name, more in TRANSFERS.items()),
     ],
 }
