@@ -58,8 +58,13 @@ class Models:
         avoid: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
-        """See `effect.inpaint.Inpainter.restore`; takes account of its memory."""
-        plate = self.inpainter.restore(rgb, hole, avoid, sketch)
+        """See `effect.inpaint.Inpainter.restore`; beside the hole, the person's loose hair is painted over, too.
+
+        Takes account of the inpainter's memory.
+        """
+        from effect.inpaint.strands import without_strands
+
+        plate = self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch)
         self._watch.count_memory(self.inpainter.peak_together_mib)
         return plate
 
