@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.inpaint.offsets import known_average
+
 WORKING_SIDE_PX = (
     1000  # the longer side of the picture in which strands are looked for; lengths below are its pixels
 )
@@ -108,11 +110,9 @@ def painted_over(
 ) -> NDArray[np.uint8]:
     """The picture (H, W, 3) with the mean of what is known close by in the place of strands, or farther off if need
     be."""
-    picture, left, weights = rgb.copy(), strands.copy(), known.astype(np.float32)
-    for sigma in (2, 4, 8, 16):
-        share = cv2.GaussianBlur(weights, (0, 0), sigma)
-        mean = cv2.GaussianBlur(rgb * weights[..., None], (0, 0), sigma) / np.maximum(share, 1e-3)[..., None]
-        found = left & (share > ENOUGH)
-        picture[found] = np.rint(mean[found])
+    picture, left = rgb.copy(), strands.copy()
+    for soft_px in (2, 4, 8, 16):
+        found = left & (cv2.GaussianBlur(known.astype(np.float32), (0, 0), soft_px) > ENOUGH)
+        picture[found] = np.rint(known_average(rgb, known, soft_px)[found])
         left &= ~found
     return picture
