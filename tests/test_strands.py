@@ -7,7 +7,7 @@ import pytest
 from effect.inpaint.strands import loose_strands, without_strands
 
 HEIGHT, WIDTH = 300, 400
-HAIR = [(160, 130), (150, 112), (146, 92)]  # (x, y) from the person's head upwards
+HAIR = [(160, 130), (154, 118), (151, 107)]  # (x, y) from the person's head upwards
 
 
 def person() -> np.ndarray:
@@ -35,7 +35,7 @@ def test_hair_before_the_sky_is_found_and_little_else():
     photo = sky()
     hair = drawn(photo, HAIR) & ~person()
     found = loose_strands(photo, person())
-    assert hair.sum() > 20 and found[hair].mean() > 0.95
+    assert hair.sum() > 15 and found[hair].mean() > 0.95
     assert not (found & person()).any()
     assert not found[cv2.dilate(hair.astype(np.uint8), np.ones((9, 9))) == 0].any()
 

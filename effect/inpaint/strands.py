@@ -14,11 +14,13 @@ WORKING_SIDE_PX = (
 )
 THICKEST_PX = 2  # lines of a blurred background are thicker
 FAINTEST = 6.0  # levels of 255 by which a strand differs from what is around it
-CALM = 4.0  # levels: where the background itself has stronger lines, none is taken for hair
-TIMES_CALM = 3.0  # how much stronger than those a strand must be
+CALM = 2.0  # levels: where the background itself has stronger lines, none is taken for hair
+TIMES_CALM = 5.0  # how much stronger than those a strand must be
 POWER = 4  # of the mean by which the background's lines count: a few waves among calm water are its own, too
 STRONGEST = 40.0  # levels: a single edge far away makes no background restless
-REACH_SHARE = 0.2  # of the picture's height: what leads farther away belongs to the background
+REACH_SHARE = (
+    0.65  # of half the hole's width where it is widest: what leads farther away belongs to the background
+)
 NEAR_PX, SHORTEST_PX = (
     8,
     4,
@@ -57,10 +59,10 @@ def loose_strands(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np
     rgb: uint8 (H, W, 3); hole: bool (H, W).
     """
     height, width = hole.shape
-    if hole.all() or min(height, width) < COARSE:
+    if hole.all() or not hole.any() or min(height, width) < COARSE:
         return np.zeros_like(hole)
-    reach, gap = REACH_SHARE * height, np.ones((GAP_PX, GAP_PX), np.uint8)
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    deep, away = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5) for part in (hole, ~hole))
+    reach, gap = REACH_SHARE * float(deep.max()), np.ones((GAP_PX, GAP_PX), np.uint8)
     lines = line_strength(rgb)
     background = background_lines(lines, away > reach, reach)
     strong = ~hole & (background < CALM) & (lines > np.maximum(FAINTEST, TIMES_CALM * background))
