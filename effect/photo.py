@@ -22,7 +22,8 @@ MAX_ASPECT = 10
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
 _JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
 _WEBP: dict[str, Any] = {"format": "WEBP", "lossless": True}
-_SAVING = {".png": {"format": "PNG"}, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
+_PNG = {"format": "PNG", "compress_level": 2}  # a third of the time of the usual 6 for an eighth more bytes
+_SAVING = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP}
 IMAGE_ENDINGS = tuple(_SAVING)  # what save_image writes
 # Pillow's other decoders (EPS, PDF, WMF ...) run interpreters or are hardly tested: they are never opened.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "AVIF")

@@ -110,10 +110,12 @@ def choice_costs(
     height, width = missing.shape
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
-    there = sample(known_colours, choices.rows, choices.columns, 0)
+    offered_colours = sample(known_colours, choices.rows, choices.columns, 0)
     trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
     trust *= nearness(missing, GUIDE_REACH_PX)[missing]
-    costs = trust[:, None] * np.minimum(((there - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE)
+    costs = trust[:, None] * np.minimum(
+        ((offered_colours - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE
+    )
     strength = texture_strength(picture, ~missing)
     least, offered = calmest(strength, missing)[missing], sample(strength, choices.rows, choices.columns, 0)
     costs += TEXTURE_WEIGHT * (np.maximum(least[:, None] - offered, 0) ** 2).sum(axis=2)
@@ -122,12 +124,12 @@ def choice_costs(
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
     for dy, dx in NEIGHBOURS:
         rows, columns = choices.pixels[:, 0] + dy, choices.pixels[:, 1] + dx
-        on_rim = sample(~missing, rows, columns, False)[:, None]
-        same = sample(picture, rows, columns, 0).astype(np.float32)[:, None]
-        moved = sample(picture, choices.rows + dy, choices.columns + dx, 0).astype(np.float32)
-        judged = sample(~missing, choices.rows + dy, choices.columns + dx, False)
-        difference = np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
-        costs += np.where(on_rim, difference, 0)
+        rim = np.flatnonzero(sample(~missing, rows, columns, False))
+        same = sample(picture, rows[rim], columns[rim], 0).astype(np.float32)[:, None]
+        there = choices.rows[rim] + dy, choices.columns[rim] + dx
+        moved = sample(picture, *there, 0).astype(np.float32)
+        judged = sample(~missing, *there, False)
+        costs[rim] += np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
     return np.where(choices.allowed, costs, np.inf)
 
 
