@@ -97,3 +97,10 @@ def test_tiny_photos_and_full_holes_have_no_strands(size: tuple[int, int]):
     photo = np.full((*size, 3), 90, np.uint8)
     for hole in (np.zeros(size, bool), np.ones(size, bool)):
         assert not loose_strands(photo, hole).any()
+
+
+def test_a_hole_of_one_pixel_is_no_person_with_hair():
+    photo, hole = sky(), np.zeros((HEIGHT, WIDTH), bool)
+    drawn(photo, [(50, 50), (60, 40)])
+    hole[51, 49] = True
+    assert not loose_strands(photo, hole).any()

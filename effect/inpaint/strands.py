@@ -9,22 +9,16 @@ from numpy.typing import NDArray
 
 from effect.inpaint.offsets import known_average
 
-WORKING_SIDE_PX = (
-    1000  # the longer side of the picture in which strands are looked for; lengths below are its pixels
-)
+WORKING_SIDE_PX = 1000  # the longer side of the picture that strands are looked for in; below, its pixels
 THICKEST_PX = 2  # lines of a blurred background are thicker
 FAINTEST = 6.0  # levels of 255 by which a strand differs from what is around it
 CALM = 2.0  # levels: where the background itself has stronger lines, none is taken for hair
 TIMES_CALM = 5.0  # how much stronger than those a strand must be
 POWER = 4  # of the mean by which the background's lines count: a few waves among calm water are its own, too
 STRONGEST = 40.0  # levels: a single edge far away makes no background restless
-REACH_SHARE = (
-    0.65  # of half the hole's width where it is widest: what leads farther away belongs to the background
-)
-NEAR_PX, SHORTEST_PX = (
-    8,
-    4,
-)  # from the hole to where a strand begins, and how far from there it leads at least
+REACH_SHARE = 0.65  # of the hole's half width where it is widest: what leads farther away is no hair
+NEAR_PX = 8  # at most, from the hole to where a strand begins ...
+SHORTEST_PX = 4  # ... and at least, how far it leads away from there
 GAP_PX = 5  # a strand may fade away for less, and is painted over half as much wider
 ENOUGH = 0.1  # of the surroundings that must be known to paint a strand over
 COARSE = 4  # the background's lines are averaged on a picture so many times smaller
