@@ -71,7 +71,6 @@ def loose_strands(rgb: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np
     edge = np.ones_like(hole)
     edge[1:-1, 1:-1] = False
     loose[labels[edge & (away > NEAR_PX)]] = False  # it leads out of the photo
-    loose[0] = False
     return (cv2.dilate(loose[labels].astype(np.uint8), gap) > 0) & ~hole
 
 
