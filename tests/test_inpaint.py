@@ -164,7 +164,7 @@ def test_a_network_that_fails_gives_way_to_telea_with_a_notice(
 ):
     notices: list[str] = []
     inpainter, hole = open_inpainter("gated", notices.append), HOLES["random boxes 3"]
-    monkeypatch.setattr(GatedGenerator, "forward", failing(error))
+    monkeypatch.setattr(GatedGenerator, "see", failing(error))
     plate = inpainter.restore(photo(), hole)
     np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
@@ -213,7 +213,7 @@ def test_faults_of_weights_come_out_of_the_other_process(tmp_path: Path):
 
 
 def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(GatedGenerator, "forward", failing(MemoryError("no more")))
+    monkeypatch.setattr(GatedGenerator, "see", failing(MemoryError("no more")))
     monkeypatch.setattr("signal.signal", lambda *_: None)  # it runs in this process here
     near, far = multiprocessing.Pipe()
     near.send((photo()[:16, :16], np.ones((16, 16), bool), None))

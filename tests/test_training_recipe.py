@@ -14,6 +14,7 @@ NAMES = [
     "gated",
     "gated-1-structure",
     "gated-2-detail",
+    "gated-3-looks",
     "lbam",
     "partial",
     "small",
@@ -36,6 +37,7 @@ def test_a_recipe_that_ships_fits_its_network(name: str):
     needs_edges = recipe.network in ("edges", "edgeconnect")
     assert (recipe.data.guidance == "known") == needs_edges
     assert (recipe.loss.edges > 0) == (recipe.network == "edges")
+    assert (recipe.loss.looks > 0) == bool(recipe.settings.get("looks"))
     assert (
         recipe.loss.perceptual == recipe.loss.style == recipe.distill.perceptual == 0
     )  # no recipe needs a file that nobody has

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
-from effect.inpaint.network import Network, NetworkApart, NetworkHere
+from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted
 from effect.inpaint.telea import TeleaInpainter
 from effect.inpaint.texture import synthesize
 from effect.inpaint.window import Window
@@ -55,9 +55,9 @@ class GatedInpainter:
             return rgb.copy()
         window = Window.around(hole)
         try:
-            guide = self.paint(window, rgb, hole, sketch)
+            guide, looks = self.paint(window, rgb, hole, sketch)
             not_copied = None if avoid is None else window.of(avoid)
-            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied)
+            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied, looks)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
@@ -69,8 +69,8 @@ class GatedInpainter:
         rgb: NDArray[np.uint8],
         hole: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
-    ) -> NDArray[np.uint8]:
-        """What the network paints, at the network's size: uint8 (h, w, 3), known pixels as in the photo."""
+    ) -> Painted:
+        """What the network paints, at the network's size, known pixels as in the photo."""
         facts = self._network.facts()
         if sketch is not None and not facts.takes_sketch:
             raise UserError(
@@ -79,4 +79,4 @@ class GatedInpainter:
         small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=facts.stride)
         strokes = None if sketch is None else window.shrink_strokes(sketch, missing.shape)
         painted = self._network.paint(small, missing, strokes)
-        return np.where(missing[..., None], painted, small)
+        return painted._replace(rgb=np.where(missing[..., None], painted.rgb, small))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from effect.compiled import compiled
 from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.looks import looks, texture_strength
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
     SOFT_PX,
@@ -24,13 +25,15 @@ from effect.inpaint.offsets import (
     with_guided_offsets,
     with_offsets_for_all,
 )
-from effect.inpaint.strength import texture_strength
 
 # Costs, in squared levels of 255 summed over the channels
 GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
-TEXTURE_WEIGHT = 30.0  # of how much calmer a place is than the calm parts around the hole: grass stays grass
+LOOKS_WEIGHT = 1000.0  # of how many variances a place's looks are off those that the network expects
+TEXTURE_WEIGHT = (
+    30.0  # where it expects nothing: of how much calmer a place is than the calm parts around the hole
+)
 RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
@@ -51,11 +54,13 @@ def lay_out(
     missing: NDArray[np.bool_],
     usable: NDArray[np.bool_],
     guide: NDArray[np.uint8],
+    expected: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int32]:
     """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
-    guide: uint8 (H, W, 3), the picture as the network paints it. At least one pixel must be usable.
+    guide: uint8 (H, W, 3), the picture as the network paints it; expected: float32 (H, W, 10), what it expects
+    to see, `effect.inpaint.network.Painted.looks`. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)
     offsets = with_guided_offsets(offsets, picture, missing, usable, guide)
@@ -63,7 +68,7 @@ def lay_out(
     offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
     choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
-    costs = choice_costs(choices, picture, missing, guide, rarity)
+    costs = choice_costs(choices, picture, missing, guide, rarity, expected)
     chosen = expand(costs, seams(choices, missing))
     places = pixel_grid(*missing.shape)
     places[missing] += offsets[chosen]
@@ -105,6 +110,7 @@ def choice_costs(
     missing: NDArray[np.bool_],
     guide: NDArray[np.uint8],
     rarity: NDArray[np.float32],
+    expected: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float64]:
     """What speaks against each choice by itself: float64 (n, K), inf where it leads to nothing usable."""
     height, width = missing.shape
@@ -116,9 +122,11 @@ def choice_costs(
     costs = trust[:, None] * np.minimum(
         ((offered_colours - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE
     )
-    strength = texture_strength(picture, ~missing)
-    least, offered = calmest(strength, missing)[missing], sample(strength, choices.rows, choices.columns, 0)
-    costs += TEXTURE_WEIGHT * (np.maximum(least[:, None] - offered, 0) ** 2).sum(axis=2)
+    costs += (
+        texture_costs(choices, picture, missing)
+        if expected is None
+        else looks_costs(choices, picture, missing, expected)
+    )
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
@@ -131,6 +139,24 @@ def choice_costs(
         judged = sample(~missing, *there, False)
         costs[rim] += np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
     return np.where(choices.allowed, costs, np.inf)
+
+
+def looks_costs(
+    choices: Choices, picture: NDArray[np.uint8], missing: NDArray[np.bool_], expected: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How unlikely each place is by what the network expects there: float32 (n, K)."""
+    offered = sample(looks(picture, ~missing), choices.rows, choices.columns, 0)
+    means, log_variances = np.split(expected[missing][:, None], 2, axis=2)
+    return LOOKS_WEIGHT * ((offered - means) ** 2 * np.exp(-log_variances)).sum(axis=2)
+
+
+def texture_costs(
+    choices: Choices, picture: NDArray[np.uint8], missing: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """How much too calm each place is, without a network that expects anything, so that grass stays grass: (n, K)."""
+    strength = texture_strength(picture, ~missing)
+    least, offered = calmest(strength, missing)[missing], sample(strength, choices.rows, choices.columns, 0)
+    return TEXTURE_WEIGHT * (np.maximum(least[:, None] - offered, 0) ** 2).sum(axis=2)
 
 
 def calmest(strength: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArray[np.float32]:

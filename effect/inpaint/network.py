@@ -27,6 +27,14 @@ class Facts(NamedTuple):
     takes_sketch: bool
 
 
+class Painted(NamedTuple):
+    """rgb: uint8 (h, w, 3); looks: float32 (h / 4, w / 4, 10), the means of the `effect.inpaint.looks.looks` to expect
+    and the logarithms of their variances, or None where the network does not tell."""
+
+    rgb: NDArray[np.uint8]
+    looks: NDArray[np.float32] | None
+
+
 class Network(Protocol):
     peak_together_mib: int  # the most that this process and one of the network's own held together, or 0
 
@@ -34,7 +42,7 @@ class Network(Protocol):
 
     def paint(
         self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> NDArray[np.uint8]:
+    ) -> Painted:
         """Paint all of a picture, uint8 (h, w, 3), as one whose `missing` part, bool (h, w), is to be found.
 
         Raises UserError for weights that do not serve, RuntimeError or MemoryError where the network cannot run.
@@ -65,16 +73,16 @@ class NetworkHere:
 
     def paint(
         self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> NDArray[np.uint8]:
+    ) -> Painted:
         import torch
 
         picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 127.5 - 1
-        hole, sketch = (
-            None if one is None else torch.from_numpy(one)[None, None].float() for one in (missing, strokes)
-        )
+        hole = torch.from_numpy(missing)[None, None].float()
+        sketch = None if strokes is None else torch.from_numpy(strokes)[None, None].float()
         with torch.inference_mode():
-            refined = self._generator(picture, hole, sketch)[-1]
-        return ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+            refined, looks = self._generator.paint(picture, hole, sketch)
+        levels = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        return Painted(levels, None if looks is None else looks[0].permute(1, 2, 0).numpy())
 
     def close(self) -> None:
         pass
@@ -100,7 +108,7 @@ class NetworkApart:
 
     def paint(
         self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> NDArray[np.uint8]:
+    ) -> Painted:
         self.facts()
         painted, theirs_mib = self._answer((rgb, missing, strokes))
         self.peak_together_mib = peak_memory_mib() + theirs_mib

@@ -27,11 +27,13 @@ def synthesize(
     hole: NDArray[np.bool_],
     guide: NDArray[np.uint8],
     avoid: NDArray[np.bool_] | None = None,
+    expected: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     """Fill the hole with the photo's own texture, laid out as in the guide.
 
     rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size;
-    avoid: bool (H, W), known pixels that must not be copied.
+    avoid: bool (H, W), known pixels that must not be copied; expected: float32 (h', w', 10), what the whole
+    picture looks like, see `effect.inpaint.network.Painted`.
     Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the guide.
     """
     from effect.inpaint.seams import heal
@@ -45,7 +47,13 @@ def synthesize(
     if usable.sum() < FEWEST_USABLE:
         return fill(rgb, hole, match_rim(rgb, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
 
-    places = lay_out(small, missing, usable, fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA)))
+    if expected is not None:
+        enlarged = [
+            cv2.resize(one, sizes[0], interpolation=cv2.INTER_LINEAR) for one in np.moveaxis(expected, 2, 0)
+        ]
+        expected = np.stack(enlarged, axis=2, dtype=np.float32)
+    painted = fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA))
+    places = lay_out(small, missing, usable, painted, expected)
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
         usable = ~missing & ~shrink(rgb, avoid, size)[1]

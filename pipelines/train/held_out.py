@@ -2,8 +2,10 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from effect.inpaint.nets import Generator
+from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.metrics import psnr, ssim
 from pipelines.train.data import Example, Scenes
 
@@ -11,14 +13,18 @@ from pipelines.train.data import Example, Scenes
 @torch.no_grad()
 def held_out_scores(generator: Generator, scenes: Scenes, count: int, autocast: bool) -> dict[str, float]:
     """Means over the first `count` examples: PSNR in dB and SSIM of the completed picture, over all of it and over the
-    hole. For the network "edges": precision and recall of the edges it finds inside the hole at 0.5."""
+    hole. For the network "edges": precision and recall of the edges it finds inside the hole at 0.5. For one that tells
+    of looks, besides: how far off it is."""
     device = next(generator.parameters()).device
     scores = []
     for example in (scenes[index] for index in range(count)):
         batch = Example(*(part[None].to(device) for part in example))
         with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-            drawn = generator(batch.picture, batch.hole, batch.guidance)[-1].float()
+            drawn, expected = generator.paint(batch.picture, batch.hole, batch.guidance)
+        drawn = drawn.float()
         scores.append(edge_scores(drawn, batch) if drawn.shape[1] == 1 else picture_scores(drawn, batch))
+        if expected is not None:
+            scores[-1] |= looks_scores(expected, batch)
     return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
 
 
@@ -35,6 +41,14 @@ def picture_scores(painted: torch.Tensor, batch: Example) -> dict[str, float]:
         "PSNR_hole": psnr(restored, truth, hole),
         "SSIM_hole": ssim(restored, truth, hole),
     }
+
+
+def looks_scores(expected: torch.Tensor, batch: Example) -> dict[str, float]:
+    """expected: (1, 10, h, w). Mean squared errors over the cells of the hole: of texture and of colours."""
+    means = expected.float().chunk(2, dim=1)[0]
+    cells = F.avg_pool2d(batch.hole, CELL_PX)
+    errors = ((means - looks(batch.truth)).square() * cells).sum(dim=(0, 2, 3)) / cells.sum()
+    return {"error_texture": float(errors[:2].mean()), "error_colour": float(errors[2:].mean())}
 
 
 def edge_scores(drawn: torch.Tensor, batch: Example) -> dict[str, float]:

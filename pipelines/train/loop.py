@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 import torch.distributed as distributed
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from effect.errors import UserError
 from effect.inpaint.nets import build, load_generator
+from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.train import losses
 from pipelines.train.checkpoint import Part, inherit_discriminator, resume, save, warm_start
 from pipelines.train.data import Example, FromIndex, Scenes
@@ -51,13 +53,15 @@ def train(
     rank, processes, device = place_of_process()
     torch.manual_seed(run.seed)
 
-    generator = build(recipe.network, recipe.settings)
+    generator: Any = build(recipe.network, recipe.settings)
     if recipe.data.size_px % generator.stride:
         raise UserError(f"data.size_px must be a multiple of {generator.stride} for '{recipe.network}'")
     if start:
         warm_start(generator, start)
     if recipe.network == "edgeconnect":
         freeze_edges(generator, edges)
+    if weights.looks:
+        keep_all_but_looks(generator, processes)
     draws_edges = recipe.network == "edges"
     guided = recipe.data.guidance != "none" and not draws_edges
     discriminator = SNPatchGAN(inputs=3 if draws_edges else 4 + guided)
@@ -108,8 +112,16 @@ def train(
     progress.begin()
     for batch in batches(scenes, progress.step, rank, processes, device):
         with autocast():
-            drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
-        if draws_edges:
+            if weights.looks:
+                seen = generator.see(batch.picture, batch.hole, batch.guidance)
+                expected = generator.expect(seen, batch.picture, batch.hole)
+            else:
+                drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
+        if weights.looks:
+            cells = F.avg_pool2d(batch.hidden, CELL_PX)
+            unlikely = losses.unlikelihood(expected, looks(batch.truth), cells, weights.known)
+            terms = {"looks": weights.looks * unlikely}
+        elif draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
                 "edges": weights.edges
@@ -190,6 +202,16 @@ def freeze_edges(generator: Any, weights: Path | None) -> None:
             raise UserError(f"{weights} is no 'edges' network with the settings that the recipe's edges have")
         generator.edges.load_state_dict(trained.state_dict())
     generator.edges.requires_grad_(False)
+
+
+def keep_all_but_looks(generator: Any, processes: int) -> None:
+    """Only what tells of looks learns. UserError for a network that does not tell."""
+    if getattr(generator, "looks", None) is None:
+        raise UserError("loss.looks needs a network that tells of them: gated, with network.looks=true")
+    if processes > 1:
+        raise UserError("loss.looks learns in one process: leave out torchrun")
+    generator.requires_grad_(False)
+    generator.looks.requires_grad_(True)
 
 
 def batches(

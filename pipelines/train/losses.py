@@ -129,3 +129,23 @@ def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_wei
         for kind in (edges * where, (1 - edges) * where):
             total = total + 0.5 * weight * (entropy * kind).sum() / kind.sum().clamp_min(1)
     return total
+
+
+# --- looks
+
+VARIANCE_POWER = 0.5  # the lower, the less those places count in which nothing is to be told
+
+
+def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: float) -> Tensor:
+    """How unlikely something is by what was expected: Gaussian negative log-likelihood, each value weighed by a power
+    of its variance (Seitzer et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation with Probabilistic
+    Neural Networks", ICLR 2022, equation 5), over hole cells plus `known_weight` times known ones.
+
+    expected: (B, 2 C, h, w), means and logarithms of variances; wanted: (B, C, h, w); hole: (B, 1, h, w) in 0..1.
+    """
+    means, log_variances = expected.float().chunk(2, dim=1)
+    unlikely = 0.5 * ((means - wanted).square() * torch.exp(-log_variances) + log_variances)
+    weighed = (unlikely * torch.exp(VARIANCE_POWER * log_variances.detach())).mean(dim=1, keepdim=True)
+    known = 1 - hole
+    in_hole = (weighed * hole).sum() / hole.sum().clamp_min(1)
+    return in_hole + known_weight * (weighed * known).sum() / known.sum().clamp_min(1)

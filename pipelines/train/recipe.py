@@ -27,6 +27,13 @@ class LossConfig:
     style: float = 0.0  # Gram matrices of the same features
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
+    looks: float = (
+        0.0  # what to expect in the hole, for a network with looks=true: only its head for that learns
+    )
+
+    def __post_init__(self) -> None:
+        if self.looks and self.of_features + self.of_judge + self.coarse + self.refined + self.edges:
+            raise UserError("loss.looks trains a part of its own: set the other losses to 0")
 
     @property
     def of_features(self) -> bool:

@@ -7,6 +7,7 @@ one of contextual attention (Yu et al., "Generative Image Inpainting with Contex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 from effect.errors import UserError
 from effect.inpaint.nets.gated_conv import ACTIVATIONS, CONVS, GATES, GatedConv, Kind
 from effect.inpaint.nets.generator import Generator
+from effect.inpaint.nets.looks import LooksHead
 
 DILATIONS = (2, 4, 8, 16)
+BEFORE_DECODER = 6 + len(DILATIONS)  # layers of the coarse network
 Conv = Callable[..., nn.Module]  # GatedConv with its kind chosen
 
 
@@ -33,6 +36,7 @@ class GatedConfig:
     activation: of the features, "elu" (the paper) or "leaky", which runtimes fuse with the convolution before it.
     shortcut: layers whose output is as large as their input add it to that (He et al., "Deep Residual Learning", CVPR
     2016, section 3.2), which the paper's do not: training needs a fraction of the steps.
+    looks: tell, too, what to expect in the hole, and how surely: see `effect.inpaint.nets.looks`.
     """
 
     channels: int = 48
@@ -44,6 +48,7 @@ class GatedConfig:
     expansion: int = 1
     activation: str = "elu"
     shortcut: bool = False
+    looks: bool = False
 
     def __post_init__(self) -> None:
         if self.channels < 4 or self.channels % 4:
@@ -175,17 +180,46 @@ class GatedGenerator(Generator):
         self.attention_encoder = nn.Sequential(*encoder(conv, inputs, kernel, (c, c, 2 * c, 4 * c, 4 * c)))
         self.attention_decoder = nn.Sequential(conv(2 * c, 4 * c), conv(2 * c, 4 * c))
         self.refine_decoder = nn.Sequential(*decoder(conv, 4 * c, c))
+        self.looks = LooksHead(6 * c, 2 * c) if config.looks else None
 
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Generator.forward`. Returns coarse and refined. Guidance is the sketch; only what lies in the hole
         counts."""
+        seen = self.see(rgb, hole, guidance)
+        return seen.coarse, self.refine_decoder(seen.branches)
+
+    def paint(
+        self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        seen = self.see(rgb, hole, guidance)
+        return self.refine_decoder(seen.branches), self.expect(seen, rgb, hole) if self.looks else None
+
+    def see(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> "Seen":
+        """Everything up to the last layers, which paint the picture or tell what it will look like."""
         said = [hole]
         if self.config.sketch:
             said.append(torch.zeros_like(hole) if guidance is None else guidance * hole)
         known = rgb * (1 - hole)
-        coarse = self.coarse(torch.cat([known, *said], dim=1))
+        context = self.coarse[:BEFORE_DECODER](torch.cat([known, *said], dim=1))
+        coarse = self.coarse[BEFORE_DECODER:](context)
         filled = torch.cat([known + coarse * hole, *said], dim=1)
         attended = self.attention_encoder(filled)
         attended = contextual_attention(attended, F.max_pool2d(hole, 4), self.config.softmax_scale)
         branches = torch.cat([self.dilated_branch(filled), self.attention_decoder(attended)], dim=1)
-        return coarse, self.refine_decoder(branches)
+        return Seen(context, coarse, branches)
+
+    def expect(self, seen: "Seen", rgb: Tensor, hole: Tensor) -> Tensor:
+        """What `LooksHead` returns for this picture. ValueError for a network without one."""
+        if self.looks is None:
+            raise ValueError("this network was built without looks=true")
+        inner = torch.cat([seen.branches, seen.context], dim=1).float()
+        return self.looks(inner, rgb, seen.coarse.float(), hole)
+
+
+class Seen(NamedTuple):
+    """context, (B, 2 c, h, w), and branches, (B, 4 c, h, w): what the coarse and the refinement network have found out,
+    at a quarter of the picture's size; coarse: (B, 3, H, W) in -1..1."""
+
+    context: Tensor
+    coarse: Tensor
+    branches: Tensor

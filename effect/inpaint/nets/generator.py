@@ -28,3 +28,10 @@ class Generator(nn.Module):
         says what guidance means to it; the others ignore it, and None means that there is none.
         """
         raise NotImplementedError
+
+    def paint(
+        self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The last picture of `forward`, and what to expect of every place: see
+        `effect.inpaint.nets.looks`. None for a network that does not tell."""
+        return self(rgb, hole, guidance)[-1], None

@@ -1,9 +1,22 @@
-"""How strong the texture is in each place, down and across: what tells grass from a wall where colours do not."""
+"""What a place looks like at a glance: its colour, and how strong its texture is, which tells grass from a wall."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.offsets import known_average
+
+COLOUR_UNIT = 63.75  # levels of 255 that weigh as much as one in the logarithm of a strength
+
+
+def looks(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """log(1 + strength), down and across, and the opponent colours of the surroundings: float32 (H, W, 5).
+
+    The colours are lightness, red against blue, and green against the mean of both, from 127.5, in COLOUR_UNIT.
+    picture: uint8 (H, W, 3); known: bool (H, W), only such pixels count.
+    """
+    red, green, blue = np.moveaxis((known_average(picture, known) - np.float32(127.5)) / COLOUR_UNIT, 2, 0)
+    colours = np.stack([(red + green + blue) / 3, red - blue, green - (red + blue) / 2], axis=2)
+    return np.concatenate([np.log1p(texture_strength(picture, known)), colours], axis=2, dtype=np.float32)
 
 
 def texture_strength(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
