@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.inpaint import open_inpainter
-from effect.inpaint.texture import synthesize
+from effect.inpaint.texture import GUIDE_SHARE, synthesize, toward
 
 
 def weave(height: int = 160, width: int = 200, period_px: int = 11) -> NDArray[np.uint8]:
@@ -93,6 +93,19 @@ def test_the_guide_decides_between_textures():
         region = (slice(30, 66), columns)
         wanted = truth[region].reshape(-1, 3).mean(axis=0)
         np.testing.assert_allclose(painted[region].reshape(-1, 3).mean(axis=0), wanted, atol=25)
+
+
+def test_broad_colours_come_nearer_to_the_guide_s_and_texture_stays():
+    truth, hole = weave(), np.zeros((160, 200), bool)
+    hole[40:140, 40:180] = True
+    guide = np.full((80, 100, 3), 200, np.uint8)
+    painted = toward(guide, truth, hole)
+    np.testing.assert_array_equal(painted[~hole], truth[~hole])
+    middle = (slice(70, 110), slice(70, 150))
+    moved, there = painted[middle].astype(float) - truth[middle], truth[middle].mean(axis=(0, 1))
+    np.testing.assert_allclose(moved.mean(axis=(0, 1)), GUIDE_SHARE * (200 - there), atol=2)
+    assert moved.std(axis=(0, 1)).max() < 6  # of a pattern of some 30
+    assert np.abs(painted[40, 40:180].astype(float) - truth[40, 40:180]).mean() < 0.7 * moved.mean()
 
 
 def test_what_must_not_be_copied_is_not():

@@ -19,6 +19,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
+GUIDE_SHARE, BROAD_PX = 0.3, 3  # of colours that go on over so many of the guide's pixels
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
@@ -61,7 +62,7 @@ def synthesize(
             continue
         places = move_to_usable(enlarge(places, size), usable)
         picture, places = fit(picture, missing, usable, places)
-    return heal(picture, hole, places)
+    return toward(guide, heal(picture, hole, places), hole)
 
 
 def fit(
@@ -87,6 +88,20 @@ def fit(
     limits = (HEIGHT_PENALTY, 0, FIT_REACH_PX)
     costs = search(picture, belief, targets, sources, matches, limits, FIT_SWEEPS, missing.shape[0])
     return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
+
+
+def toward(
+    guide: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """The picture (H, W, 3), its broad colours in the hole (H, W) brought a little nearer to the guide's (h, w, 3)."""
+    size = guide.shape[1::-1]
+    share = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    change = (guide.astype(np.float32) - resize(picture, size, cv2.INTER_AREA)) * (GUIDE_SHARE * share)
+    change = cv2.GaussianBlur(change, (0, 0), BROAD_PX)  # fades to the rim, where what is known has been met
+    levels = np.asarray(cv2.resize(change, hole.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    levels += picture  # in place, as it is large
+    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
+    return fill(picture, hole, levels.astype(np.uint8))
 
 
 def pyramid(width: int, height: int) -> list[tuple[int, int]]:
