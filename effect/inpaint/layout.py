@@ -34,7 +34,7 @@ LOOKS_WEIGHT = 1000.0  # of how many variances a place's looks are off those tha
 TEXTURE_WEIGHT = (
     30.0  # where it expects nothing: of how much calmer a place is than the calm parts around the hole
 )
-RARITY_WEIGHT = 2.0  # of how little a place resembles any other: things that are there once stay there once
+RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is

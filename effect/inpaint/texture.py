@@ -13,7 +13,7 @@ from effect.inpaint.layout import lay_out
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
 
-LAYOUT_SIDE_PX = 144  # the longer side of the small picture
+LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
 FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wallpaper
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
