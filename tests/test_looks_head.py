@@ -120,6 +120,13 @@ def test_a_warm_start_keeps_a_head_that_was_trained(pictures: Path):
     assert all(torch.equal(value, load_file(start)[name]) for name, value in network.state_dict().items())
 
 
+def test_a_network_without_a_head_starts_from_one_with_it(tmp_path: Path):
+    start = save_untrained(tmp_path, channels=8, looks=True, seed=5)
+    network = generator(looks=False)
+    warm_start(network, start)
+    assert all(torch.equal(value, load_file(start)[name]) for name, value in network.state_dict().items())
+
+
 def test_looks_are_learned_alone():
     with pytest.raises(UserError, match=r"loss\.looks"):
         LossConfig(looks=1.0)
