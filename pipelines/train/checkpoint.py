@@ -98,8 +98,8 @@ def warm_start(generator: Generator, path: Path) -> None:
     """Give the generator the weights of another run: a safetensors file, or the generator of a checkpoint.
 
     A convolution that takes more input channels here than there, such as one for sketches, ignores them at first. What
-    tells of looks here and is missing there keeps its random start; the other way round it is left out. Raises UserError
-    when the file holds another network.
+    tells of looks here and is missing there keeps its random start; the other way round it is left out. Raises
+    UserError when the file holds another network.
     """
     if path.suffix == ".safetensors":
         state = load_generator(path).state_dict()
@@ -111,7 +111,10 @@ def warm_start(generator: Generator, path: Path) -> None:
             more = own[name].shape[1] - value.shape[1]
             state[name] = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], dim=1)
     head = {name: value for name, value in own.items() if name.startswith("looks.")}
-    state = {**head, **{name: value for name, value in state.items() if head or not name.startswith("looks.")}}
+    state = {
+        **head,
+        **{name: value for name, value in state.items() if head or not name.startswith("looks.")},
+    }
     try:
         generator.load_state_dict(state)
     except RuntimeError as error:
