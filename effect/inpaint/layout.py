@@ -31,9 +31,7 @@ GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surr
 GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 LOOKS_WEIGHT = 1000.0  # of how many variances a place's looks are off those that the network expects
-TEXTURE_WEIGHT = (
-    30.0  # where it expects nothing: of how much calmer a place is than the calm parts around the hole
-)
+TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
@@ -122,11 +120,10 @@ def choice_costs(
     costs = trust[:, None] * np.minimum(
         ((offered_colours - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE
     )
-    costs += (
-        texture_costs(choices, picture, missing)
-        if expected is None
-        else looks_costs(choices, picture, missing, expected)
-    )
+    if expected is None:
+        costs += texture_costs(choices, picture, missing)
+    else:
+        costs += looks_costs(choices, picture, missing, expected)
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
