@@ -110,11 +110,9 @@ def warm_start(generator: Generator, path: Path) -> None:
         if name in own and value.dim() == 4 and value.shape[1] < own[name].shape[1]:
             more = own[name].shape[1] - value.shape[1]
             state[name] = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], dim=1)
-    head = {name: value for name, value in own.items() if name.startswith("looks.")}
-    state = {
-        **head,
-        **{name: value for name, value in state.items() if head or not name.startswith("looks.")},
-    }
+    of_head = lambda name: name.startswith("looks.")
+    state = {name: value for name, value in state.items() if name in own or not of_head(name)}
+    state = {**{name: value for name, value in own.items() if of_head(name)}, **state}
     try:
         generator.load_state_dict(state)
     except RuntimeError as error:

@@ -111,16 +111,12 @@ def train(
     logged = saved = time.monotonic()
     progress.begin()
     for batch in batches(scenes, progress.step, rank, processes, device):
+        shown = batch.picture, batch.hole, batch.guidance
         with autocast():
-            if weights.looks:
-                seen = generator.see(batch.picture, batch.hole, batch.guidance)
-                expected = generator.expect(seen, batch.picture, batch.hole)
-            else:
-                drawn = [one.float() for one in paint(batch.picture, batch.hole, batch.guidance)]
-        if weights.looks:
-            cells = F.avg_pool2d(batch.hidden, CELL_PX)
-            unlikely = losses.unlikelihood(expected, looks(batch.truth), cells, weights.known)
-            terms = {"looks": weights.looks * unlikely}
+            drawn = [] if weights.looks else [one.float() for one in paint(*shown)]
+            expected = generator.expect(generator.see(*shown), *shown[:2]) if weights.looks else None
+        if expected is not None:
+            terms = looks_terms(weights, expected, batch)
         elif draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
@@ -233,6 +229,11 @@ def pixel_terms(weights: LossConfig, drawn: list[Tensor], batch: Example) -> dic
     l1 = [losses.l1(one, batch.truth, batch.hidden, weights.known) for one in drawn]
     terms = {"coarse": weights.coarse * sum(l1[:-1], l1[0].new_zeros(()))} if len(l1) > 1 else {}
     return {**terms, "refined": weights.refined * l1[-1]}
+
+
+def looks_terms(weights: LossConfig, expected: Tensor, batch: Example) -> dict[str, Tensor]:
+    cells = F.avg_pool2d(batch.hidden, CELL_PX)
+    return {"looks": weights.looks * losses.unlikelihood(expected, looks(batch.truth), cells, weights.known)}
 
 
 def feature_terms(weights: LossConfig, vgg: VGGFeatures, fake: Tensor, real: Tensor) -> dict[str, Tensor]:

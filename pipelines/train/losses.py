@@ -13,10 +13,14 @@ from torch import Tensor
 
 def l1(painted: Tensor, truth: Tensor, hole: Tensor, known_weight: float) -> Tensor:
     """Mean absolute error over hole pixels, plus `known_weight` times that over known ones."""
-    error = (painted - truth).abs().mean(dim=1, keepdim=True)
+    return hole_and_known((painted - truth).abs().mean(dim=1, keepdim=True), hole, known_weight)
+
+
+def hole_and_known(errors: Tensor, hole: Tensor, known_weight: float) -> Tensor:
+    """The mean of errors (B, 1, H, W) over the hole, likewise, plus `known_weight` times that over the rest."""
     known = 1 - hole
-    in_hole = (error * hole).sum() / hole.sum().clamp_min(1)
-    return in_hole + known_weight * (error * known).sum() / known.sum().clamp_min(1)
+    in_hole = (errors * hole).sum() / hole.sum().clamp_min(1)
+    return in_hole + known_weight * (errors * known).sum() / known.sum().clamp_min(1)
 
 
 # --- GAN
@@ -145,7 +149,5 @@ def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: f
     """
     means, log_variances = expected.float().chunk(2, dim=1)
     unlikely = 0.5 * ((means - wanted).square() * torch.exp(-log_variances) + log_variances)
-    weighed = (unlikely * torch.exp(VARIANCE_POWER * log_variances.detach())).mean(dim=1, keepdim=True)
-    known = 1 - hole
-    in_hole = (weighed * hole).sum() / hole.sum().clamp_min(1)
-    return in_hole + known_weight * (weighed * known).sum() / known.sum().clamp_min(1)
+    weighed = unlikely * torch.exp(VARIANCE_POWER * log_variances.detach())
+    return hole_and_known(weighed.mean(dim=1, keepdim=True), hole, known_weight)

@@ -27,9 +27,7 @@ class LossConfig:
     style: float = 0.0  # Gram matrices of the same features
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
-    looks: float = (
-        0.0  # what to expect in the hole, for a network with looks=true: only its head for that learns
-    )
+    looks: float = 0.0  # what a network with looks=true expects in the hole: its head for that learns alone
 
     def __post_init__(self) -> None:
         if self.looks and self.of_features + self.of_judge + self.coarse + self.refined + self.edges:
