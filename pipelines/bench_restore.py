@@ -27,8 +27,17 @@ from pipelines.train.vgg import VGGFeatures, open_vgg
 SHEET = Path("out/restored.png")
 SHEET_CASES, SHEET_HEIGHT_PX = 12, 160
 MASKS = {"mask": "clean masks", "attacked": "attacked masks"}
-COLUMNS = {"PSNR": 2, "SSIM": 3, "perceptual": 3, "sharpness": 2, "seam": 2, "CPU s": 2}  # heading: digits
-SHARPNESS = list(COLUMNS).index("sharpness")
+COLUMNS = {  # heading: digits
+    "PSNR": 2,
+    "SSIM": 3,
+    "perceptual": 3,
+    "sharpness": 2,  # gradient energy beside the truth's
+    "in / around": 2,  # that of the hole beside that of its known surroundings
+    "seam": 2,
+    "CPU s": 2,
+}
+RATIOS = [list(COLUMNS).index(name) for name in ("sharpness", "in / around")]
+AROUND_SHARE = 0.04  # of the picture's longer side: how wide the surroundings are
 
 
 @dataclass(frozen=True)
@@ -65,14 +74,24 @@ def score(fill: Fill, cases: Sequence[Case], vgg: VGGFeatures | None) -> tuple[l
         picture = fill(case.image, case.hole)
         seconds = time.process_time() - started
         distance = perceptual_distance(picture, case.truth, vgg, case.hidden) if vgg else float("nan")
-        sharpness = gradient_energy(picture, case.hidden) / gradient_energy(case.truth, case.hidden)
+        energy = gradient_energy(picture, case.hidden)
+        sharpness = energy / gradient_energy(case.truth, case.hidden)
+        in_to_around = energy / gradient_energy(case.truth, surroundings(case.hidden))
         quality = (psnr(picture, case.truth, case.hidden), ssim(picture, case.truth, case.hidden), distance)
-        rows.append([*quality, sharpness, seam(picture, case.truth, case.hidden), seconds])
+        step = seam(picture, case.truth, case.hidden)
+        rows.append([*quality, sharpness, in_to_around, step, seconds])
         restored.append(picture)
     means = np.mean(rows, axis=0)
-    ratios = [row[SHARPNESS] for row in rows]
-    means[SHARPNESS] = np.exp(np.log(ratios).mean())  # of ratios, the geometric mean
+    for column in RATIOS:
+        means[column] = np.exp(np.log([row[column] for row in rows]).mean())  # of ratios, the geometric mean
     return means.tolist(), restored
+
+
+def surroundings(region: np.ndarray) -> np.ndarray:
+    """The pixels around a region, bool (H, W)."""
+    width_px = AROUND_SHARE * max(region.shape)
+    away_px = cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return (away_px > 0) & (away_px <= width_px)
 
 
 def bench(folder: Path, vgg: VGGFeatures | None) -> str:

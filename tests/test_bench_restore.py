@@ -5,7 +5,7 @@ import pytest
 
 from effect.errors import UserError
 from effect.photo import save_image
-from pipelines.bench_restore import load_cases, score
+from pipelines.bench_restore import load_cases, score, surroundings
 from pipelines.metrics import gradient_energy, seam
 from pipelines.peers import all_peers, fill_with_mean
 
@@ -41,11 +41,23 @@ def test_an_attacked_case_is_scored_over_all_that_the_person_hides(folder):
 
 def test_the_truth_itself_gets_the_best_scores(folder):
     (case,) = cases = load_cases(folder, "mask")
-    (db, similarity, _, sharpness, step, _), _ = score(lambda image, hole: case.truth, cases, None)
+    (db, similarity, _, sharpness, in_to_around, step, _), _ = score(
+        lambda image, hole: case.truth, cases, None
+    )
     assert (db, similarity, sharpness, step) == pytest.approx((100, 1, 1, 0))
-    (flat, _, _, dull, _, _), _ = score(fill_with_mean, cases, None)
+    assert in_to_around == pytest.approx(1, abs=0.4)  # noise is about as sharp anywhere
+    (flat, _, _, dull, duller_than_around, _, _), _ = score(fill_with_mean, cases, None)
     assert flat < 15
     assert dull < 0.01
+    assert duller_than_around < 0.01
+
+
+def test_surroundings_reach_so_far_and_no_farther():
+    hole = np.zeros((100, 200), bool)
+    hole[40:60, 80:120] = True
+    around = surroundings(hole)
+    assert not around[hole].any()
+    np.testing.assert_array_equal(np.flatnonzero(around[50]), [*range(72, 80), *range(120, 128)])
 
 
 def test_a_missing_truth_is_named(folder):

@@ -1,6 +1,5 @@
 """What a network expects in the hole: told by the generator, handed on by its process, learned by its head alone."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,11 +126,16 @@ def test_a_network_without_a_head_starts_from_one_with_it(tmp_path: Path):
     assert all(torch.equal(value, load_file(start)[name]) for name, value in network.state_dict().items())
 
 
-def test_looks_are_learned_alone():
-    with pytest.raises(UserError, match=r"loss\.looks"):
-        LossConfig(looks=1.0)
-    with pytest.raises(UserError, match=r"loss\.looks"):
-        replace(ALONE, adversarial=0.1)
+def test_picture_and_expectation_learn_together(pictures: Path):
+    start = save_untrained(pictures, channels=8, looks=True, seed=5)
+    told = train(recipe(LossConfig(looks=1.0)), pictures / "run", start)
+    first, last = (next(line.split() for line in lines if "images/s" in line) for lines in (told, told[::-1]))
+    assert first[2::2][:3] == ["looks", "coarse", "refined"]
+    for place in (3, 5, 7):
+        assert float(last[place]) < float(first[place])
+    before = load_file(start)
+    after = torch.load(pictures / "run" / "checkpoint.pt", weights_only=True)["generator"]
+    assert not any(torch.equal(after[name], value) for name, value in before.items() if value.ndim > 1)
 
 
 def test_a_network_that_does_not_tell_cannot_learn_to(pictures: Path):

@@ -15,6 +15,7 @@ NAMES = [
     "gated-1-structure",
     "gated-2-detail",
     "gated-3-looks",
+    "gated-4-together",
     "lbam",
     "partial",
     "small",

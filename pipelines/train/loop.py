@@ -61,7 +61,10 @@ def train(
     if recipe.network == "edgeconnect":
         freeze_edges(generator, edges)
     if weights.looks:
-        keep_all_but_looks(generator, processes)
+        tells_of_looks_or_error(generator, processes)
+        if not weights.of_pictures:
+            generator.requires_grad_(False)
+            generator.looks.requires_grad_(True)
     draws_edges = recipe.network == "edges"
     guided = recipe.data.guidance != "none" and not draws_edges
     discriminator = SNPatchGAN(inputs=3 if draws_edges else 4 + guided)
@@ -113,10 +116,13 @@ def train(
     for batch in batches(scenes, progress.step, rank, processes, device):
         shown = batch.picture, batch.hole, batch.guidance
         with autocast():
-            drawn = [] if weights.looks else [one.float() for one in paint(*shown)]
-            expected = generator.expect(generator.see(*shown), *shown[:2]) if weights.looks else None
-        if expected is not None:
-            terms = looks_terms(weights, expected, batch)
+            seen = generator.see(*shown) if weights.looks else None
+            expected = None if seen is None else generator.expect(seen, *shown[:2])
+            painted = paint(*shown) if seen is None else generator.draw(seen) if weights.of_pictures else ()
+        drawn = [one.float() for one in painted]
+        terms = {} if expected is None else looks_terms(weights, expected, batch)
+        if not drawn:
+            pass
         elif draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
@@ -126,7 +132,7 @@ def train(
         else:
             real, fake = batch.truth, batch.truth * (1 - batch.hidden) + drawn[-1] * batch.hidden
             condition = torch.cat([batch.hidden, batch.guidance], dim=1) if guided else batch.hidden
-            terms = pixel_terms(weights, drawn, batch)
+            terms |= pixel_terms(weights, drawn, batch)
             if vgg is not None and weights.of_features:
                 with autocast():
                     terms |= feature_terms(weights, vgg, fake, real)
@@ -200,14 +206,11 @@ def freeze_edges(generator: Any, weights: Path | None) -> None:
     generator.edges.requires_grad_(False)
 
 
-def keep_all_but_looks(generator: Any, processes: int) -> None:
-    """Only what tells of looks learns. UserError for a network that does not tell."""
+def tells_of_looks_or_error(generator: Any, processes: int) -> None:
     if getattr(generator, "looks", None) is None:
         raise UserError("loss.looks needs a network that tells of them: gated, with network.looks=true")
     if processes > 1:
         raise UserError("loss.looks learns in one process: leave out torchrun")
-    generator.requires_grad_(False)
-    generator.looks.requires_grad_(True)
 
 
 def batches(

@@ -27,11 +27,14 @@ class LossConfig:
     style: float = 0.0  # Gram matrices of the same features
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
-    looks: float = 0.0  # what a network with looks=true expects in the hole: its head for that learns alone
+    looks: float = (
+        0.0  # what a network with looks=true expects in the hole; without the others its head learns alone
+    )
 
-    def __post_init__(self) -> None:
-        if self.looks and self.of_features + self.of_judge + self.coarse + self.refined + self.edges:
-            raise UserError("loss.looks trains a part of its own: set the other losses to 0")
+    @property
+    def of_pictures(self) -> bool:
+        """Does what is painted matter? Else only what is expected does."""
+        return self.of_features or self.of_judge or self.coarse + self.refined + self.edges > 0
 
     @property
     def of_features(self) -> bool:

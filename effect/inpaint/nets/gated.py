@@ -185,8 +185,7 @@ class GatedGenerator(Generator):
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Generator.forward`. Returns coarse and refined. Guidance is the sketch; only what lies in the hole
         counts."""
-        seen = self.see(rgb, hole, guidance)
-        return seen.coarse, self.refine_decoder(seen.branches)
+        return self.draw(self.see(rgb, hole, guidance))
 
     def paint(
         self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None
@@ -207,6 +206,10 @@ class GatedGenerator(Generator):
         attended = contextual_attention(attended, F.max_pool2d(hole, 4), self.config.softmax_scale)
         branches = torch.cat([self.dilated_branch(filled), self.attention_decoder(attended)], dim=1)
         return Seen(context, coarse, branches)
+
+    def draw(self, seen: "Seen") -> tuple[Tensor, Tensor]:
+        """What `forward` returns for this picture."""
+        return seen.coarse, self.refine_decoder(seen.branches)
 
     def expect(self, seen: "Seen", rgb: Tensor, hole: Tensor) -> Tensor:
         """What `LooksHead` returns for this picture. ValueError for a network without one."""
