@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.inpaint.graphcut import Pairs, expand
-from effect.inpaint.layout import CALM, lay_out, unrest
+from effect.inpaint.layout import CALM, LEAST_TRUST, lay_out, trust_in_network, unrest
 from effect.inpaint.offsets import (
     common_offsets,
     pixel_grid,
@@ -126,6 +126,19 @@ def test_a_wall_is_calm_and_windows_are_not():
     windows[np.indices((64, 64)).sum(axis=0) // 12 % 2 == 0] = 40
     assert unrest(wall, hole)[hole].max() < 0.01 * CALM
     assert unrest(windows, hole)[hole].min() > CALM
+
+
+def test_the_network_has_little_to_say_before_a_facade_and_much_before_a_wood():
+    hole = middle()
+    wood = np.random.default_rng(6).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    trusted = [
+        trust_in_network(picture, hole, common_offsets(picture, ~hole)[1])
+        for picture in (tiles(), wood, np.full((60, 80, 3), 90, np.uint8))
+    ]
+    assert trusted[:2] == [LEAST_TRUST, 1.0]
+    assert trusted[2] == LEAST_TRUST, "a plain wall goes on, too"
+    everything = np.ones_like(hole)
+    assert trust_in_network(wood, everything, np.zeros(hole.shape, np.float32)) == 1.0
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -30,6 +30,8 @@ from effect.inpaint.offsets import (
 GUIDE_WEIGHT = 4.0  # of the difference from the network's picture, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 15  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
+REPEATED, UNLIKE = 0.1, 0.4  # rarity beside the variance: where a photo repeats itself, and where it does not
+LEAST_TRUST = 0.1  # in the network, where it does: what is there, the photo knows better
 LOOKS_WEIGHT = 1000.0  # of how many variances a place's looks are off those that the network expects
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
@@ -43,6 +45,9 @@ CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 TEXTURE_REACH_PX = 20  # so far into the hole a third of the strength around it is asked for
 RIM_PX = 8  # how wide the surroundings are whose texture and unrest go on into the hole
+UNLIKE_PX = 4  # the size of the surroundings in which that variance is taken
+AROUND_PX = 16  # how wide a band around the hole tells whether the photo repeats itself
+FAINT = 20.0  # a variance that is noise
 WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
@@ -115,15 +120,16 @@ def choice_costs(
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     offered_colours = sample(known_colours, choices.rows, choices.columns, 0)
-    trust = GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
-    trust *= nearness(missing, GUIDE_REACH_PX)[missing]
-    costs = trust[:, None] * np.minimum(
+    trust = trust_in_network(picture, missing, rarity)
+    weights = trust * GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
+    weights *= nearness(missing, GUIDE_REACH_PX)[missing]
+    costs = weights[:, None] * np.minimum(
         ((offered_colours - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE
     )
     if expected is None:
         costs += texture_costs(choices, picture, missing)
     else:
-        costs += looks_costs(choices, picture, missing, expected)
+        costs += trust * looks_costs(choices, picture, missing, expected)
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
@@ -136,6 +142,20 @@ def choice_costs(
         judged = sample(~missing, *there, False)
         costs[rim] += np.where(judged, RIM_WEIGHT * ((moved - same) ** 2).sum(axis=2), UNKNOWN_STEP)
     return np.where(choices.allowed, costs, np.inf)
+
+
+def trust_in_network(
+    picture: NDArray[np.uint8], missing: NDArray[np.bool_], rarity: NDArray[np.float32]
+) -> float:
+    """How much its opinion counts, LEAST_TRUST to 1: of a facade it paints a mean, while the next window tells all."""
+    known = ~missing
+    deviation = picture - known_average(picture, known, UNLIKE_PX)
+    variance = known_average((deviation**2).sum(axis=2), known, UNLIKE_PX)
+    around = known & (cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 3) < AROUND_PX)
+    if not around.any():
+        return 1.0
+    unlike = rarity[around].mean() / (variance[around].mean() + FAINT)
+    return float(np.interp(unlike, [REPEATED, UNLIKE], [LEAST_TRUST, 1.0]))
 
 
 def looks_costs(

@@ -1,14 +1,15 @@
 """Texture from the photo itself: pieces of the known picture, laid out to follow what the network painted.
 
-The layout is decided on a small picture. Coarse to fine, its pieces then grow over each other to where they fit, by
-PatchMatch's propagation (Barnes et al., SIGGRAPH 2009), and their seams are healed. The pieces themselves stay whole,
-so the texture is the photo's own at its own resolution.
+The layout is decided on a small picture. Coarse to fine, its pieces are then moved to where they fit, to within a
+pixel, and grow over each other by PatchMatch's propagation (Barnes et al., SIGGRAPH 2009); their seams are healed. The
+pieces themselves stay whole, so the texture is the photo's own at its own resolution.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
@@ -61,6 +62,7 @@ def synthesize(
         if not usable.any():
             continue
         places = move_to_usable(enlarge(places, size), usable)
+        places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
     return toward(guide, heal(picture, hole, places), hole)
 
