@@ -7,11 +7,10 @@ of windows that is a pixel off shows.
 import numpy as np
 
 from effect.compiled import compiled
+from effect.inpaint.layout import MOST_STEP, UNKNOWN_STEP
 
 SWEEPS = 3  # over all pieces, each of which moves by up to a pixel along both axes
 BAND_PX = 2  # so far around a piece it is compared with what lies there
-MOST_STEP = 30_000  # no difference counts more, in squared levels of 255 summed over the channels
-UNKNOWN_STEP = 5_000  # where there is nothing to compare with
 LEAST_GAIN = 0.98  # of the cost before: a piece that would gain less stays
 
 

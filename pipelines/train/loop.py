@@ -121,15 +121,13 @@ def train(
             painted = paint(*shown) if seen is None else generator.draw(seen) if weights.of_pictures else ()
         drawn = [one.float() for one in painted]
         terms = {} if expected is None else looks_terms(weights, expected, batch)
-        if not drawn:
-            pass
-        elif draws_edges:
+        if draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
                 "edges": weights.edges
                 * losses.balanced_cross_entropy(fake, batch.edges, batch.hole, weights.known)
             }
-        else:
+        elif drawn:
             real, fake = batch.truth, batch.truth * (1 - batch.hidden) + drawn[-1] * batch.hidden
             condition = torch.cat([batch.hidden, batch.guidance], dim=1) if guided else batch.hidden
             terms |= pixel_terms(weights, drawn, batch)

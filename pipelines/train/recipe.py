@@ -27,9 +27,7 @@ class LossConfig:
     style: float = 0.0  # Gram matrices of the same features
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
-    looks: float = (
-        0.0  # what a network with looks=true expects in the hole; without the others its head learns alone
-    )
+    looks: float = 0.0  # what a network with looks=true expects; with no other loss its head learns alone
 
     @property
     def of_pictures(self) -> bool:
