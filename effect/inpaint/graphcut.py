@@ -44,8 +44,9 @@ def expand(costs: NDArray[np.float64], pairs: Pairs) -> NDArray[np.int64]:
     for _ in range(SWEEPS):
         before = lowest
         for choice in range(costs.shape[1]):
-            changed = np.where(cut(costs, pairs, chosen, choice), choice, chosen)
-            if (new := energy(changed)) < lowest:
+            changes = cut(costs, pairs, chosen, choice)
+            changed = np.where(changes, choice, chosen)
+            if changes.any() and (new := energy(changed)) < lowest:
                 chosen, lowest = changed, new
         if lowest == before:
             break
