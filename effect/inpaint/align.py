@@ -24,18 +24,21 @@ def align(picture, missing, usable, places):  # type: ignore[no-untyped-def]
     width = missing.shape[1]
     places = places.copy()
     pieces, pixels, starts = _pieces_of(missing, places)
+    edges, edge_starts = _edges_of(pieces, pixels, starts)
     for _ in range(SWEEPS):
         moved = False
         for piece in range(len(starts) - 1):
             own = pixels[starts[piece] : starts[piece + 1]]
-            stay = _misfit(picture, missing, usable, places, pieces, own, piece, 0, 0)
+            edge = edges[edge_starts[piece] : edge_starts[piece + 1]]
+            stay = _misfit(picture, missing, usable, places, pieces, edge, piece, 0, 0)
             lowest, best_down, best_right = stay * LEAST_GAIN, 0, 0
             for down in range(-1, 2):
                 for right in range(-1, 2):
-                    if (down or right) and _may_move(usable, places, own, down, right):
-                        cost = _misfit(picture, missing, usable, places, pieces, own, piece, down, right)
-                        if cost < lowest:
-                            lowest, best_down, best_right = cost, down, right
+                    if not (down or right):
+                        continue
+                    cost = _misfit(picture, missing, usable, places, pieces, edge, piece, down, right)
+                    if cost < lowest and _may_move(usable, places, own, down, right):
+                        lowest, best_down, best_right = cost, down, right
             if best_down or best_right:
                 moved = True
                 for pixel in own:
@@ -95,19 +98,30 @@ def _may_move(usable, places, own, down, right):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _misfit(picture, missing, usable, places, pieces, own, piece, down, right):  # type: ignore[no-untyped-def]
+def _edges_of(pieces, pixels, starts):  # type: ignore[no-untyped-def]
+    """Those of the pixels, piece by piece, that lie beside another piece or a known pixel, and where each piece begins
+    in them."""
+    height, width = pieces.shape
+    edges, edge_starts, filled = np.empty_like(pixels), np.zeros_like(starts), 0
+    for piece in range(len(starts) - 1):
+        for pixel in pixels[starts[piece] : starts[piece + 1]]:
+            for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+                y, x = pixel // width + dy, pixel % width + dx
+                if 0 <= y < height and 0 <= x < width and pieces[y, x] != piece:
+                    edges[filled] = pixel
+                    filled += 1
+                    break
+        edge_starts[piece + 1] = filled
+    return edges, edge_starts
+
+
+@compiled
+def _misfit(picture, missing, usable, places, pieces, edge, piece, down, right):  # type: ignore[no-untyped-def]
     """How much the piece, moved so, differs from what lies around it, if it went on there."""
     height, width = missing.shape
     total = 0.0
-    for pixel in own:
+    for pixel in edge:
         row, column = pixel // width, pixel % width
-        inner = True
-        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-            y, x = row + dy, column + dx
-            if 0 <= y < height and 0 <= x < width and pieces[y, x] != piece:
-                inner = False
-        if inner:
-            continue
         from_row, from_column = places[row, column, 0] + down, places[row, column, 1] + right
         for dy in range(-BAND_PX, BAND_PX + 1):
             for dx in range(-BAND_PX, BAND_PX + 1):
