@@ -1,4 +1,5 @@
-"""What a network expects in the hole: told by the generator, handed on by its process, learned by its head alone."""
+"""What a network expects in the hole: told by the generator, handed on by its process, learned by its head alone, or
+by all of it."""
 
 from pathlib import Path
 

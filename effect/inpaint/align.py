@@ -30,13 +30,13 @@ def align(picture, missing, usable, places):  # type: ignore[no-untyped-def]
         for piece in range(len(starts) - 1):
             own = pixels[starts[piece] : starts[piece + 1]]
             edge = edges[edge_starts[piece] : edge_starts[piece + 1]]
-            stay = _misfit(picture, missing, usable, places, pieces, edge, piece, 0, 0)
+            stay = _misfit(picture, usable, places, pieces, edge, piece, 0, 0)
             lowest, best_down, best_right = stay * LEAST_GAIN, 0, 0
             for down in range(-1, 2):
                 for right in range(-1, 2):
                     if not (down or right):
                         continue
-                    cost = _misfit(picture, missing, usable, places, pieces, edge, piece, down, right)
+                    cost = _misfit(picture, usable, places, pieces, edge, piece, down, right)
                     if cost < lowest and _may_move(usable, places, own, down, right):
                         lowest, best_down, best_right = cost, down, right
             if best_down or best_right:
@@ -88,6 +88,7 @@ def _pieces_of(missing, places):  # type: ignore[no-untyped-def]
 
 @compiled
 def _may_move(usable, places, own, down, right):  # type: ignore[no-untyped-def]
+    """Whether every one of its pixels would still come from a usable place."""
     height, width = usable.shape
     for pixel in own:
         row, column = places[pixel // width, pixel % width]
@@ -116,9 +117,9 @@ def _edges_of(pieces, pixels, starts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _misfit(picture, missing, usable, places, pieces, edge, piece, down, right):  # type: ignore[no-untyped-def]
+def _misfit(picture, usable, places, pieces, edge, piece, down, right):  # type: ignore[no-untyped-def]
     """How much the piece, moved so, differs from what lies around it, if it went on there."""
-    height, width = missing.shape
+    height, width = pieces.shape
     total = 0.0
     for pixel in edge:
         row, column = pixel // width, pixel % width
@@ -132,7 +133,7 @@ def _misfit(picture, missing, usable, places, pieces, edge, piece, down, right):
                 if not (0 <= v < height and 0 <= u < width) or not usable[v, u]:
                     total += UNKNOWN_STEP
                     continue
-                at_row, at_column = (places[y, x, 0], places[y, x, 1]) if missing[y, x] else (y, x)
+                at_row, at_column = (places[y, x, 0], places[y, x, 1]) if pieces[y, x] >= 0 else (y, x)
                 step = 0.0
                 for channel in range(3):
                     difference = float(picture[v, u, channel]) - float(picture[at_row, at_column, channel])

@@ -116,9 +116,12 @@ def train(
     for batch in batches(scenes, progress.step, rank, processes, device):
         shown = batch.picture, batch.hole, batch.guidance
         with autocast():
-            seen = generator.see(*shown) if weights.looks else None
-            expected = None if seen is None else generator.expect(seen, *shown[:2])
-            painted = paint(*shown) if seen is None else generator.draw(seen) if weights.of_pictures else ()
+            if weights.looks:
+                seen = generator.see(*shown)
+                expected = generator.expect(seen, *shown[:2])
+                painted = generator.draw(seen) if weights.of_pictures else ()
+            else:
+                expected, painted = None, paint(*shown)
         drawn = [one.float() for one in painted]
         terms = {} if expected is None else looks_terms(weights, expected, batch)
         if draws_edges:
