@@ -2,10 +2,11 @@
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
-from effect.inpaint.layout import calmest, lay_out
+from effect.inpaint.layout import LIKENESS_WEIGHT, Choices, calmest, lay_out, likeness_costs
 from effect.inpaint.looks import looks, texture_strength
 from effect.inpaint.nets.looks import CELL_PX, log_strength
 from effect.inpaint.nets.looks import looks as looks_of_cells
@@ -20,6 +21,17 @@ def hole_in(height: int, width: int) -> NDArray[np.bool_]:
     hole = np.zeros((height, width), bool)
     hole[height // 4 : height // 2, width // 3 : width * 2 // 3] = True
     return hole
+
+
+def grass_and_wall() -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8]]:
+    """Grass on the left and a wall of the same green on the right, a hole between them, and that green in it."""
+    picture = np.full((72, 120, 3), (90, 130, 70), np.uint8)
+    grass = np.clip(np.random.default_rng(3).normal(0, 20, (72, 60, 1)) + picture[:, :60], 0, 255)
+    picture[:, :60] = grass.astype(np.uint8)
+    missing = np.zeros((72, 120), bool)
+    missing[10:62, 40:80] = True
+    guide = np.where(missing[..., None], np.array((90, 130, 70), np.uint8), picture)
+    return picture, missing, guide
 
 
 def test_stripes_are_strong_across_and_not_along():
@@ -105,14 +117,9 @@ def test_what_is_missing_has_no_say_in_a_network_s_strengths_either():
 
 
 def test_the_layout_goes_by_what_is_expected():
-    """Grass on the left and a wall of the same green on the right: which one goes on behind the hole is for the network
-    to say. Where it is unsure the wall goes on, which has no seams."""
-    picture = np.full((72, 120, 3), (90, 130, 70), np.uint8)
-    grass = np.clip(np.random.default_rng(3).normal(0, 20, (72, 60, 1)) + picture[:, :60], 0, 255)
-    picture[:, :60] = grass.astype(np.uint8)
-    missing = np.zeros((72, 120), bool)
-    missing[10:62, 40:80] = True
-    guide = np.where(missing[..., None], np.array((90, 130, 70), np.uint8), picture)
+    """Whether grass or the wall goes on behind the hole is for the network to say. Where it is unsure the wall goes on,
+    which has no seams."""
+    picture, missing, guide = grass_and_wall()
     seen = looks(picture, ~missing)
     from_grass = {}
     for name, column in (("grass", 10), ("wall", 110)):
@@ -124,3 +131,32 @@ def test_the_layout_goes_by_what_is_expected():
     told = np.concatenate([np.broadcast_to(seen[36, 10], (72, 120, 5)), np.full((72, 120, 5), 20.0)], axis=2)
     unsure = lay_out(picture, missing, ~missing, guide, told.astype(np.float32))
     assert (unsure[missing][:, 1] < 60).mean() < 0.05
+
+
+def test_the_layout_goes_by_what_resembles_what_is_hidden():
+    """Of looks the network knows nothing; the keys of grass and wall are two directions."""
+    picture, missing, guide = grass_and_wall()
+    expected = np.zeros((72, 120, 10 + 2 * 2), np.float32)
+    expected[..., 5:10] = 20.0
+    expected[:, :60, 12], expected[:, 60:, 13] = 1.0, 1.0
+    for query, share in (((3.0, 0.0), 1), ((0.0, 3.0), 0)):
+        expected[..., 10:12] = query
+        places = lay_out(picture, missing, ~missing, guide, expected)
+        assert (places[missing][:, 1] < 60).mean() == pytest.approx(share, abs=0.05)
+
+
+def test_likeness_costs_are_products_of_queries_and_keys():
+    rng = np.random.default_rng(6)
+    picture, missing = noise(20, 30), hole_in(20, 30)
+    expected = rng.normal(size=(20, 30, 10 + 2 * 3)).astype(np.float32)
+    offsets = np.array([[0, 9], [-3, -8], [15, 0]], np.int32)
+    choices = Choices.at(np.argwhere(missing), offsets, ~missing, picture)
+    costs = likeness_costs(choices, missing, expected)
+    assert costs.shape == choices.allowed.shape and (costs[~choices.allowed] == 0).all()
+    for number, choice in np.argwhere(choices.allowed)[::7]:
+        row, column = choices.pixels[number]
+        from_row, from_column = choices.pixels[number] + offsets[choice]
+        product = expected[row, column, 10:13] @ expected[from_row, from_column, 13:]
+        assert costs[number, choice] == pytest.approx(-LIKENESS_WEIGHT * product, rel=1e-4, abs=1e-2)
+    silent = likeness_costs(choices, missing, expected[..., :10])
+    assert silent.shape == costs.shape and not silent.any()

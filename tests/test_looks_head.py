@@ -1,6 +1,7 @@
 """What a network expects in the hole: told by the generator, handed on by its process, learned by its head alone, or
 by all of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from scenes import save_training_pictures
-from untrained import save_untrained
+from untrained import save_untrained, save_vgg, vgg_layers
 
 from effect.errors import UserError
 from effect.inpaint.nets import build
@@ -20,6 +21,7 @@ from pipelines.train.checkpoint import warm_start
 from pipelines.train.data import DataConfig, Example, Scenes, read_pictures
 from pipelines.train.held_out import held_out_scores
 from pipelines.train.recipe import LossConfig, Recipe, RunConfig
+from pipelines.train.vgg import VGGFeatures
 
 SIZE = 64
 ALONE = LossConfig(coarse=0.0, refined=0.0, known=0.05, looks=1.0)
@@ -68,6 +70,21 @@ def test_networks_without_the_head_expect_nothing():
         silent.expect(silent.see(rgb, hole), rgb, hole)
 
 
+def test_queries_and_keys_follow_what_is_expected():
+    network, (rgb, hole) = generator(likeness=6), scene(width=40)
+    with torch.inference_mode():
+        expected = network.paint(rgb, hole)[1]
+        assert expected is not None and expected.shape == (2, 10 + 2 * 6, 16, 10)
+        last = network.looks.last
+        last.bias[10:] += 1
+        more = network.paint(rgb, hole)[1]
+    assert more is not None and torch.equal(more[:, :10], expected[:, :10])
+    torch.testing.assert_close(more[:, 10:16] - expected[:, 10:16], torch.full((2, 6, 16, 10), 6**-0.5))
+    torch.testing.assert_close(more[:, 16:] - expected[:, 16:], torch.ones(2, 6, 16, 10))
+    with pytest.raises(UserError, match="looks=true"):
+        generator(looks=False, likeness=6)
+
+
 def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
     weights = save_untrained(tmp_path, channels=8, looks=True)
     rgb = np.random.default_rng(1).integers(0, 256, (32, 48, 3)).astype(np.uint8)
@@ -75,8 +92,8 @@ def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
     missing[8:24, 16:32] = True
     apart = NetworkApart(weights)
     theirs, ours = (network.paint(rgb, missing, None) for network in (apart, NetworkHere(weights)))
-    assert theirs.looks is not None and ours.looks is not None and theirs.looks.shape == (8, 12, 10)
-    np.testing.assert_allclose(theirs.looks, ours.looks, atol=1e-5)
+    assert theirs.expected is not None and ours.expected is not None and theirs.expected.shape == (8, 12, 10)
+    np.testing.assert_allclose(theirs.expected, ours.expected, atol=1e-5)
 
 
 # --- what is learned
@@ -88,17 +105,20 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def recipe(loss: LossConfig = ALONE, head: bool = True, **run: float) -> Recipe:
+def recipe(loss: LossConfig = ALONE, head: bool = True, likeness: int = 0, **run: float) -> Recipe:
     data = DataConfig(size_px=SIZE, batch=2, workers=0)
     settings = {"steps": 20, "log_steps": 5, "learning_rate": 1e-2, "autocast": False, **run}
-    return Recipe("gated", {"channels": 8, "looks": head}, data, loss, RunConfig(**settings))  # type: ignore[arg-type]
+    network = {"channels": 8, "looks": head, "likeness": likeness}
+    return Recipe("gated", network, data, loss, RunConfig(**settings))  # type: ignore[arg-type]
 
 
-def train(recipe: Recipe, folder: Path, start: Path | None = None) -> list[str]:
+def train(
+    recipe: Recipe, folder: Path, start: Path | None = None, vgg: VGGFeatures | None = None
+) -> list[str]:
     folder.mkdir(exist_ok=True)
     places = [read_pictures([folder.parent / name]) for name in ("photos", "masks", "persons")]
     told: list[str] = []
-    loop.train(recipe, folder, Scenes(*places, recipe.data, 1), tell=told.append, start=start)
+    loop.train(recipe, folder, Scenes(*places, recipe.data, 1), vgg=vgg, tell=told.append, start=start)
     return told
 
 
@@ -111,6 +131,35 @@ def test_the_head_learns_and_the_rest_stays(pictures: Path):
     after = torch.load(pictures / "run" / "checkpoint.pt", weights_only=True)["generator"]
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert {name.partition(".")[0] for name in after.keys() - before.keys()} == {"looks"}
+
+
+def test_the_head_learns_what_resembles_what_is_hidden(pictures: Path):
+    start = save_untrained(pictures, channels=8, looks=True, seed=5)
+    loss = replace(ALONE, likeness=1.0)
+    vgg = VGGFeatures(save_vgg(pictures, vgg_layers()))
+    told = train(recipe(loss, likeness=8, steps=40), pictures / "run", start, vgg)
+    first, *_, last = (line.split() for line in told if "images/s" in line)
+    assert first[4] == "likeness" and float(last[5]) < float(first[5]) - 0.2
+    before = load_file(start)
+    after = torch.load(pictures / "run" / "checkpoint.pt", weights_only=True)["generator"]
+    assert all(torch.equal(after[name], before[name]) for name in before if not name.startswith("looks."))
+
+
+def test_likeness_needs_a_head_that_tells_of_it(pictures: Path):
+    with pytest.raises(UserError, match=r"network\.likeness"):
+        train(recipe(replace(ALONE, likeness=1.0)), pictures / "run")
+
+
+def test_a_head_that_is_to_tell_of_likeness_keeps_what_it_has_learned(tmp_path: Path):
+    start = save_untrained(tmp_path, channels=8, looks=True, seed=5)
+    network, before = generator(likeness=6), load_file(start)
+    own = network.looks.last.weight.clone()
+    warm_start(network, start)
+    last = network.looks.last.weight
+    assert torch.equal(last[:10], before["looks.last.weight"].float()) and torch.equal(last[10:], own[10:])
+    silent = generator()
+    warm_start(silent, save_untrained(tmp_path, channels=8, looks=True, likeness=6, seed=5))
+    assert silent.looks.last.weight.shape[0] == 10
 
 
 def test_a_warm_start_keeps_a_head_that_was_trained(pictures: Path):
@@ -159,6 +208,42 @@ def test_unlikelihood_is_the_weighted_negative_logarithm_of_a_gaussian(known_wei
     known = 1 - hole
     by_hand = (each * hole).sum() / hole.sum() + known_weight * (each * known).sum() / known.sum()
     assert got.item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_unlikeness_is_the_cross_entropy_of_what_resembles_what():
+    rng = np.random.default_rng(4)
+    queries, keys, features = rng.normal(size=(3, 2, 5, 3, 4))
+    features *= 0.2
+    hidden = np.zeros((2, 1, 3, 4))
+    hidden[:, :, :2, 1:3] = 0.5, 1.0
+    hole = hidden.copy()
+    hole[:, :, 0, 1] = 0  # bitten away: offered to the network, and never right
+    got = losses.unlikeness(
+        *(torch.from_numpy(one).float() for one in (queries, keys, features, hole, hidden))
+    )
+    total, weights = 0.0, 0.0
+    for number in range(2):
+        q, k, f = (one[number].reshape(5, 12).T for one in (queries, keys, features))
+        right, offered = hidden[number].ravel() == 0, hole[number].ravel() == 0
+        for cell, weight in enumerate(hidden[number].ravel()):
+            wanted = np.exp(-((f - f[cell]) ** 2).sum(axis=1) / losses.RESEMBLANCE) * right
+            told = np.exp(k @ q[cell]) * offered
+            share = wanted[offered] / wanted.sum()
+            total -= weight * (share * np.log(told[offered] / told.sum())).sum()
+            weights += weight
+    assert got.item() == pytest.approx(total / weights, rel=1e-4)
+
+
+def test_places_are_compared_by_directions_of_features_and_by_looks():
+    rng = torch.Generator().manual_seed(7)
+    fine, coarse = torch.rand(1, 6, 16, 16, generator=rng), torch.rand(1, 9, 4, 4, generator=rng)
+    seen = torch.rand(1, 5, 4, 4, generator=rng)
+    got = losses.likeness_features([fine, coarse], seen)
+    assert got.shape == (1, 6 + 9 + 5, 4, 4)
+    unit = fine / fine.square().sum(dim=1, keepdim=True).sqrt()
+    torch.testing.assert_close(got[:, :6, 1, 2], unit[:, :, 4:8, 8:12].mean(dim=(2, 3)))
+    torch.testing.assert_close(got, losses.likeness_features([3 * fine, coarse], seen))
+    torch.testing.assert_close(got[:, 15:], losses.LOOKS_SHARE * seen)
 
 
 def test_a_place_where_nothing_is_to_be_told_gets_a_large_variance():

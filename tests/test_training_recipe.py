@@ -16,6 +16,7 @@ NAMES = [
     "gated-2-detail",
     "gated-3-looks",
     "gated-4-together",
+    "gated-5-likeness",
     "lbam",
     "partial",
     "small",

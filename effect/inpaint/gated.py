@@ -55,9 +55,9 @@ class GatedInpainter:
             return rgb.copy()
         window = Window.around(hole)
         try:
-            guide, looks = self.paint(window, rgb, hole, sketch)
+            guide, expected = self.paint(window, rgb, hole, sketch)
             not_copied = None if avoid is None else window.of(avoid)
-            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied, looks)
+            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied, expected)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)

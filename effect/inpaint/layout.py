@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from effect.compiled import compiled
 from effect.inpaint.graphcut import Pairs, expand
-from effect.inpaint.looks import looks, texture_strength
+from effect.inpaint.looks import LOOKS, looks, texture_strength
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
     SOFT_PX,
@@ -33,6 +33,7 @@ CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of
 REPEATED, UNLIKE = 0.1, 0.4  # rarity beside the variance: where a photo repeats itself, and where it does not
 LEAST_TRUST = 0.1  # in the network, where it does: what is there, the photo knows better
 LOOKS_WEIGHT = 1000.0  # of how many variances a place's looks are off those that the network expects
+LIKENESS_WEIGHT = 10_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
@@ -62,8 +63,8 @@ def lay_out(
     """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
-    guide: uint8 (H, W, 3), the picture as the network paints it; expected: float32 (H, W, 10), what it expects
-    to see, `effect.inpaint.network.Painted.looks`. At least one pixel must be usable.
+    guide: uint8 (H, W, 3), the picture as the network paints it; expected: float32 (H, W, 10 or more), what it
+    expects to see, `effect.inpaint.network.Painted.expected`. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)
     offsets = with_guided_offsets(offsets, picture, missing, usable, guide)
@@ -130,6 +131,7 @@ def choice_costs(
         costs += texture_costs(choices, picture, missing)
     else:
         costs += trust * looks_costs(choices, picture, missing, expected)
+        costs += trust * likeness_costs(choices, missing, expected)
     costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
@@ -163,8 +165,23 @@ def looks_costs(
 ) -> NDArray[np.float32]:
     """How unlikely each place is by what the network expects there: float32 (n, K)."""
     offered = sample(looks(picture, ~missing), choices.rows, choices.columns, 0)
-    means, log_variances = np.split(expected[missing][:, None], 2, axis=2)
+    means, log_variances, _ = np.split(expected[missing][:, None], [LOOKS, 2 * LOOKS], axis=2)
     return LOOKS_WEIGHT * ((offered - means) ** 2 * np.exp(-log_variances)).sum(axis=2)
+
+
+def likeness_costs(
+    choices: Choices, missing: NDArray[np.bool_], expected: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How unlikely the network thinks that each place resembles what is hidden, but for a constant of each pixel:
+    float32 (n, K); 0 where it does not tell."""
+    queries, keys = np.split(expected[..., 2 * LOOKS :], 2, axis=2)
+    return np.float32(-LIKENESS_WEIGHT) * products(
+        np.ascontiguousarray(queries[missing]),
+        np.ascontiguousarray(keys),
+        choices.rows,
+        choices.columns,
+        choices.allowed,
+    )
 
 
 def texture_costs(
@@ -221,6 +238,20 @@ def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
     )
 
     return Pairs(first, second, partial(visibility, choices.allowed, choices.colours, first, second))
+
+
+@compiled
+def products(queries, keys, rows, columns, allowed):  # type: ignore[no-untyped-def]
+    """Those of queries (n, D) and the keys (H, W, D) in their rows and columns (n, K): float32 (n, K), 0 where none is
+    allowed."""
+    result = np.zeros(allowed.shape, np.float32)
+    for pixel in range(len(queries)):
+        for choice in range(allowed.shape[1]):
+            if allowed[pixel, choice]:
+                key = keys[rows[pixel, choice], columns[pixel, choice]]
+                for part in range(len(key)):
+                    result[pixel, choice] += queries[pixel, part] * key[part]
+    return result
 
 
 @compiled

@@ -28,11 +28,12 @@ class Facts(NamedTuple):
 
 
 class Painted(NamedTuple):
-    """rgb: uint8 (h, w, 3); looks: float32 (h / 4, w / 4, 10), the means of the `effect.inpaint.looks.looks` to expect
-    and the logarithms of their variances, or None where the network does not tell."""
+    """rgb: uint8 (h, w, 3); expected: float32 (h / 4, w / 4, 10 or more), the means of the `effect.inpaint.looks.looks`
+    to expect and the logarithms of their variances, then perhaps queries and keys, see `effect.inpaint.nets.looks`; or
+    None where the network does not tell."""
 
     rgb: NDArray[np.uint8]
-    looks: NDArray[np.float32] | None
+    expected: NDArray[np.float32] | None
 
 
 class Network(Protocol):
@@ -80,9 +81,9 @@ class NetworkHere:
         hole = torch.from_numpy(missing)[None, None].float()
         sketch = None if strokes is None else torch.from_numpy(strokes)[None, None].float()
         with torch.inference_mode():
-            refined, looks = self._generator.paint(picture, hole, sketch)
+            refined, expected = self._generator.paint(picture, hole, sketch)
         levels = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-        return Painted(levels, None if looks is None else looks[0].permute(1, 2, 0).numpy())
+        return Painted(levels, None if expected is None else expected[0].permute(1, 2, 0).numpy())
 
     def close(self) -> None:
         pass

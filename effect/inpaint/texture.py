@@ -34,8 +34,8 @@ def synthesize(
     """Fill the hole with the photo's own texture, laid out as in the guide.
 
     rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size;
-    avoid: bool (H, W), known pixels that must not be copied; expected: float32 (h', w', 10), what the whole
-    picture looks like, see `effect.inpaint.network.Painted`.
+    avoid: bool (H, W), known pixels that must not be copied; expected: float32 (h', w', 10 or more), what
+    the whole picture looks like, see `effect.inpaint.network.Painted`.
     Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the guide.
     """
     from effect.inpaint.seams import heal

@@ -98,8 +98,8 @@ def warm_start(generator: Generator, path: Path) -> None:
     """Give the generator the weights of another run: a safetensors file, or the generator of a checkpoint.
 
     A convolution that takes more input channels here than there, such as one for sketches, ignores them at first. What
-    tells of looks here and is missing there keeps its random start; the other way round it is left out. Raises
-    UserError when the file holds another network.
+    tells of looks here and is missing there keeps its random start, also where it is a part of a layer; the other way
+    round it is left out. Raises UserError when the file holds another network.
     """
     if path.suffix == ".safetensors":
         state = load_generator(path).state_dict()
@@ -112,6 +112,9 @@ def warm_start(generator: Generator, path: Path) -> None:
             state[name] = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], dim=1)
     of_head = lambda name: name.startswith("looks.")
     state = {name: value for name, value in state.items() if name in own or not of_head(name)}
+    for name in filter(of_head, state):
+        more, fewer = own[name][len(state[name]) :], len(own[name])
+        state[name] = torch.cat([state[name], more])[:fewer]
     state = {**{name: value for name, value in own.items() if of_head(name)}, **state}
     try:
         generator.load_state_dict(state)

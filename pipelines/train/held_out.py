@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from effect.inpaint.looks import LOOKS
 from effect.inpaint.nets import Generator
 from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.metrics import psnr, ssim
@@ -44,8 +45,8 @@ def picture_scores(painted: torch.Tensor, batch: Example) -> dict[str, float]:
 
 
 def looks_scores(expected: torch.Tensor, batch: Example) -> dict[str, float]:
-    """expected: (1, 10, h, w). Mean squared errors over the cells of the hole: of texture and of colours."""
-    means = expected.float().chunk(2, dim=1)[0]
+    """expected: (1, 2 LOOKS or more, h, w). Mean squared errors over the hole's cells: of texture and of colours."""
+    means = expected[:, :LOOKS].float()
     cells = F.avg_pool2d(batch.hole, CELL_PX)
     errors = ((means - looks(batch.truth)).square() * cells).sum(dim=(0, 2, 3)) / cells.sum()
     return {"error_texture": float(errors[:2].mean()), "error_colour": float(errors[2:].mean())}

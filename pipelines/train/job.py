@@ -101,7 +101,7 @@ def train_recipe(
             tell = lambda line: None
         masks, persons = read_pictures(files.masks), read_pictures(files.persons)
         data = possible(recipe.data, bool(masks), bool(persons), tell)
-        needs_vgg = recipe.loss.of_features or (begin.teacher and recipe.distill.perceptual)
+        needs_vgg = recipe.loss.needs_vgg or (begin.teacher and recipe.distill.perceptual)
         vgg = open_vgg(files.vgg) if needs_vgg else None
         if recipe.network == "edgeconnect" and not begin.edges and not resume:
             tell("note: without --edges FILE the edge generator stays untrained")

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from effect.errors import UserError
+from effect.inpaint.looks import LOOKS
 from effect.inpaint.nets import build, load_generator
 from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.train import losses
@@ -61,7 +62,7 @@ def train(
     if recipe.network == "edgeconnect":
         freeze_edges(generator, edges)
     if weights.looks:
-        tells_of_looks_or_error(generator, processes)
+        tells_of_looks_or_error(generator, processes, weights.likeness > 0)
         if not weights.of_pictures:
             generator.requires_grad_(False)
             generator.looks.requires_grad_(True)
@@ -124,6 +125,9 @@ def train(
                 expected, painted = None, paint(*shown)
         drawn = [one.float() for one in painted]
         terms = {} if expected is None else looks_terms(weights, expected, batch)
+        if expected is not None and vgg is not None and weights.likeness:
+            with autocast():
+                terms["likeness"] = weights.likeness * unlikeness(expected, batch, vgg)
         if draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
@@ -207,9 +211,12 @@ def freeze_edges(generator: Any, weights: Path | None) -> None:
     generator.edges.requires_grad_(False)
 
 
-def tells_of_looks_or_error(generator: Any, processes: int) -> None:
-    if getattr(generator, "looks", None) is None:
+def tells_of_looks_or_error(generator: Any, processes: int, likeness: bool) -> None:
+    head = getattr(generator, "looks", None)
+    if head is None:
         raise UserError("loss.looks needs a network that tells of them: gated, with network.looks=true")
+    if likeness and not head.likeness:
+        raise UserError("loss.likeness needs a network that tells of it: network.likeness above 0")
     if processes > 1:
         raise UserError("loss.looks learns in one process: leave out torchrun")
 
@@ -236,8 +243,16 @@ def pixel_terms(weights: LossConfig, drawn: list[Tensor], batch: Example) -> dic
 
 
 def looks_terms(weights: LossConfig, expected: Tensor, batch: Example) -> dict[str, Tensor]:
-    cells = F.avg_pool2d(batch.hidden, CELL_PX)
-    return {"looks": weights.looks * losses.unlikelihood(expected, looks(batch.truth), cells, weights.known)}
+    cells, told = F.avg_pool2d(batch.hidden, CELL_PX), expected[:, : 2 * LOOKS]
+    return {"looks": weights.looks * losses.unlikelihood(told, looks(batch.truth), cells, weights.known)}
+
+
+def unlikeness(expected: Tensor, batch: Example, vgg: VGGFeatures) -> Tensor:
+    with torch.no_grad():
+        features = losses.likeness_features(vgg(batch.truth)[:3], looks(batch.truth))
+    queries, keys = expected[:, 2 * LOOKS :].chunk(2, dim=1)
+    hole, hidden = F.avg_pool2d(batch.hole, CELL_PX), F.avg_pool2d(batch.hidden, CELL_PX)
+    return losses.unlikeness(queries, keys, features, hole, hidden)
 
 
 def feature_terms(weights: LossConfig, vgg: VGGFeatures, fake: Tensor, real: Tensor) -> dict[str, Tensor]:

@@ -135,9 +135,13 @@ def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_wei
     return total
 
 
-# --- looks
+# --- looks and likeness
 
 VARIANCE_POWER = 0.5  # the lower, the less those places count in which nothing is to be told
+RESEMBLANCE = (
+    0.15  # squared distance of features at which one place resembles another e times less than itself
+)
+LOOKS_SHARE = 0.7  # of looks among the features
 
 
 def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: float) -> Tensor:
@@ -151,3 +155,34 @@ def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: f
     unlikely = 0.5 * ((means - wanted).square() * torch.exp(-log_variances) + log_variances)
     weighed = unlikely * torch.exp(VARIANCE_POWER * log_variances.detach())
     return hole_and_known(weighed.mean(dim=1, keepdim=True), hole, known_weight)
+
+
+def likeness_features(maps: list[Tensor], looks: Tensor) -> Tensor:
+    """What places are compared by: (B, C, h, w), one for every cell.
+
+    maps: VGG16's, the finest first, each vector brought to length 1 (Zhang et al., "The Unreasonable Effectiveness of
+    Deep Features as a Perceptual Metric", CVPR 2018, section 3.1); looks: (B, LOOKS, h, w), see
+    `effect.inpaint.nets.looks`.
+    """
+    cells = (looks.shape[2], looks.shape[3])
+    units = [F.adaptive_avg_pool2d(F.normalize(one.float(), dim=1), cells) for one in maps]
+    return torch.cat([*units, LOOKS_SHARE * looks], dim=1)
+
+
+def unlikeness(queries: Tensor, keys: Tensor, features: Tensor, hole: Tensor, hidden: Tensor) -> Tensor:
+    """How badly queries tell which known cells resemble the hidden ones: mean cross-entropy.
+
+    queries, keys: (B, D, h, w); features: (B, C, h, w) of the true scene; hole, hidden: (B, 1, h, w), the shares of
+    each cell that are missing and that are to be found. Cells that are not missing, but show what is to be hidden, are
+    never right.
+    """
+    between = lambda a, b: torch.einsum("bcl,bcm->blm", a.flatten(2), b.flatten(2))
+    with torch.no_grad():
+        squares = features.flatten(2).square().sum(dim=1)
+        distances = squares[:, :, None] + squares[:, None] - 2 * between(features, features)
+        right = (torch.maximum(hole, hidden) == 0).flatten(1)[:, None]
+        wanted = torch.softmax((-distances / RESEMBLANCE).masked_fill(~right, -1e4), dim=2)
+    offered = (hole == 0).flatten(1)[:, None]
+    told = torch.log_softmax(between(queries, keys).masked_fill(~offered, -1e4), dim=2)
+    weights = hidden.flatten(1)
+    return -((wanted * told).sum(dim=2) * weights).sum() / weights.sum().clamp_min(1e-6)

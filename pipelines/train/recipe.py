@@ -27,7 +27,10 @@ class LossConfig:
     style: float = 0.0  # Gram matrices of the same features
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
-    looks: float = 0.0  # what a network with looks=true expects; with no other loss its head learns alone
+    looks: float = (
+        0.0  # what a network with looks=true expects; with no loss of pictures its head learns alone
+    )
+    likeness: float = 0.0  # which known places it thinks resemble the hidden ones, beside looks
 
     @property
     def of_pictures(self) -> bool:
@@ -36,8 +39,12 @@ class LossConfig:
 
     @property
     def of_features(self) -> bool:
-        """Is VGG16 needed?"""
+        """Do VGG16's features of what is painted matter?"""
         return self.perceptual + self.style > 0
+
+    @property
+    def needs_vgg(self) -> bool:
+        return self.of_features or self.likeness > 0
 
     @property
     def of_judge(self) -> bool:

@@ -36,7 +36,8 @@ class GatedConfig:
     activation: of the features, "elu" (the paper) or "leaky", which runtimes fuse with the convolution before it.
     shortcut: layers whose output is as large as their input add it to that (He et al., "Deep Residual Learning", CVPR
     2016, section 3.2), which the paper's do not: training needs a fraction of the steps.
-    looks: tell, too, what to expect in the hole, and how surely: see `effect.inpaint.nets.looks`.
+    looks: tell, too, what to expect in the hole, and how surely: see `effect.inpaint.nets.looks`; likeness: and in so
+    many numbers, which known places resemble it.
     """
 
     channels: int = 48
@@ -49,6 +50,7 @@ class GatedConfig:
     activation: str = "elu"
     shortcut: bool = False
     looks: bool = False
+    likeness: int = 0
 
     def __post_init__(self) -> None:
         if self.channels < 4 or self.channels % 4:
@@ -62,6 +64,8 @@ class GatedConfig:
             )
         if self.expansion < 1:
             raise UserError(f"expansion must be at least 1, not {self.expansion}")
+        if self.likeness and not self.looks:
+            raise UserError("likeness is told by the head that looks=true adds")
 
     @property
     def kind(self) -> Kind:
@@ -180,7 +184,7 @@ class GatedGenerator(Generator):
         self.attention_encoder = nn.Sequential(*encoder(conv, inputs, kernel, (c, c, 2 * c, 4 * c, 4 * c)))
         self.attention_decoder = nn.Sequential(conv(2 * c, 4 * c), conv(2 * c, 4 * c))
         self.refine_decoder = nn.Sequential(*decoder(conv, 4 * c, c))
-        self.looks = LooksHead(6 * c, 2 * c) if config.looks else None
+        self.looks = LooksHead(6 * c, 2 * c, config.likeness) if config.looks else None
 
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Generator.forward`. Returns coarse and refined. Guidance is the sketch; only what lies in the hole

@@ -1,50 +1,58 @@
-"""What to expect in the hole: colours, how strong the texture is, and how sure that is.
+"""What to expect in the hole: colours, how strong the texture is, how sure that is; and which known places resemble it.
 
 What is painted at a hundred-odd pixels has no texture to go by: the mean of all grass that may be there is a green
 wall. How strong its texture is can be told, and says whether grass or the wall is to be copied there.
+
+Which known places resemble what is hidden is told as attention tells it, by a query of each hidden place and a key of
+each known one: between sky and a tree both are likely, and what lies between the two is not.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from effect.inpaint.looks import LOOKS
+
 SOFT_PX = 2.0  # the size of the surroundings over which steps between pixels are averaged
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)
 CELL_PX = 4  # what is expected is told for cells of so many pixels
-LOOKS = 5  # what is told of each
 MEAN_LOG = 2.5  # of the strengths in photos of 128 pixels, about
 LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE = -5.0, 2.0
 FEWEST = 0.05  # share of surroundings that must be known
 
 
 class LooksHead(nn.Module):
-    """Means and logarithms of variances of the `looks` of every cell.
+    """Means and logarithms of variances of the `looks` of every cell, then its query and its key.
 
     Residual layers of dilated convolutions (He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016): the
     last ones see a hundred-odd pixels on every side.
     """
 
-    def __init__(self, inputs: int, channels: int):
-        """inputs: of the inner maps that are handed to `forward`."""
+    def __init__(self, inputs: int, channels: int, likeness: int = 0):
+        """inputs: of the inner maps that are handed to `forward`; likeness: the numbers of a query or a key."""
         super().__init__()
+        self.likeness = likeness
         own = 3 + 1 + 2 + 2  # picture, hole, known strengths, and where those are known
         self.first = nn.Conv2d(inputs + own, channels, 1)
         self.layers = nn.Sequential(*(Residual(channels, dilation) for dilation in DILATIONS))
-        self.last = nn.Conv2d(channels, 2 * LOOKS, 1)
+        self.last = nn.Conv2d(channels, 2 * LOOKS + 2 * likeness, 1)
 
     def forward(self, inner: Tensor, rgb: Tensor, painted: Tensor, hole: Tensor) -> Tensor:
         """inner: (B, inputs, h, w), what the network has made of the picture, in cells; rgb, painted: (B, 3, H, W) in
-        -1..1; hole: (B, 1, H, W). Returns float32 (B, 2 LOOKS, h, w).
+        -1..1; hole: (B, 1, H, W). Returns float32 (B, 2 LOOKS + 2 likeness, h, w). A query times a key is the logarithm
+        of how likely the one hides what the other shows, but for a constant of the query.
         """
         known = 1 - hole
         strengths, share = log_strength(rgb, known)
-        told = (share > FEWEST).float()
+        seen = (share > FEWEST).float()
         picture = rgb * known + painted * hole
-        own = F.avg_pool2d(torch.cat([picture, hole, (strengths - MEAN_LOG) * told, told], dim=1), CELL_PX)
+        own = F.avg_pool2d(torch.cat([picture, hole, (strengths - MEAN_LOG) * seen, seen], dim=1), CELL_PX)
         x = self.first(torch.cat([inner, own], dim=1))
-        means, log_variances = self.last(F.elu(self.layers(x))).float().chunk(2, dim=1)
+        told = self.last(F.elu(self.layers(x))).float()
+        means, log_variances, queries, keys = told.split([LOOKS, LOOKS, self.likeness, self.likeness], dim=1)
+        means = torch.cat([means[:, :2] + MEAN_LOG, means[:, 2:] + opponent(own[:, :3])], dim=1)
         bounded = log_variances.clamp(LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE)
-        return torch.cat([means[:, :2] + MEAN_LOG, means[:, 2:] + opponent(own[:, :3]), bounded], dim=1)
+        return torch.cat([means, bounded, queries / max(self.likeness, 1) ** 0.5, keys], dim=1)
 
 
 class Residual(nn.Module):
