@@ -124,7 +124,7 @@ def test_the_layout_goes_by_what_is_expected():
     from_grass = {}
     for name, column in (("grass", 10), ("wall", 110)):
         means = np.broadcast_to(seen[36, column], (72, 120, 5))
-        expected = np.concatenate([means, np.full((72, 120, 5), -1.0)], axis=2).astype(np.float32)
+        expected = np.concatenate([means, np.full((72, 120, 5), -3.0)], axis=2).astype(np.float32)
         places = lay_out(picture, missing, ~missing, guide, expected)
         from_grass[name] = (places[missing][:, 1] < 60).mean()
     assert from_grass["grass"] > 0.95 and from_grass["wall"] < 0.05
