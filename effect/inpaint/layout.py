@@ -27,15 +27,15 @@ from effect.inpaint.offsets import (
 )
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 10.0  # of the difference from the network's picture, in calm surroundings, near known pixels
+GUIDE_WEIGHT = 8.0  # of the difference from the network's picture, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 60  # so far into the hole a third of that: there it is a guess
 CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 REPEATED, UNLIKE = 0.1, 0.4  # rarity beside the variance: where a photo repeats itself, and where it does not
 LEAST_TRUST = 0.1  # in the network, where it does: what is there, the photo knows better
-LOOKS_WEIGHT = 600.0  # of how many variances a place's looks are off those that the network expects
-LIKENESS_WEIGHT = 12_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
+LOOKS_WEIGHT = 400.0  # of how many variances a place's looks are off those that the network expects
+LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
-RARITY_WEIGHT = 8.0  # of how little a place resembles any other: things that are there once stay there once
+RARITY_WEIGHT = 10.0  # of how little a place resembles any other: things that are there once stay there once
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
