@@ -150,6 +150,24 @@ def test_likeness_needs_a_head_that_tells_of_it(pictures: Path):
         train(recipe(replace(ALONE, likeness=1.0)), pictures / "run")
 
 
+def test_likeness_is_learned_beside_looks():
+    with pytest.raises(UserError, match=r"loss\.looks"):
+        LossConfig(likeness=1.0)
+
+
+def test_resemblance_is_computed_in_32_bits(pictures: Path, monkeypatch: pytest.MonkeyPatch):
+    """In 16 bits, distances of features of length 5 are off by what tells like from unlike."""
+    kinds = []
+    plain = losses.unlikeness
+    monkeypatch.setattr(
+        losses, "unlikeness", lambda *parts: kinds.append(torch.is_autocast_enabled("cpu")) or plain(*parts)
+    )
+    vgg = VGGFeatures(save_vgg(pictures, vgg_layers()))
+    loss = replace(ALONE, likeness=1.0)
+    train(recipe(loss, likeness=8, steps=1, autocast=True), pictures / "run", vgg=vgg)
+    assert kinds == [False]
+
+
 def test_a_head_that_is_to_tell_of_likeness_keeps_what_it_has_learned(tmp_path: Path):
     start = save_untrained(tmp_path, channels=8, looks=True, seed=5)
     network, before = generator(likeness=6), load_file(start)

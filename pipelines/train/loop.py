@@ -126,8 +126,9 @@ def train(
         drawn = [one.float() for one in painted]
         terms = {} if expected is None else looks_terms(weights, expected, batch)
         if expected is not None and vgg is not None and weights.likeness:
-            with autocast():
-                terms["likeness"] = weights.likeness * unlikeness(expected, batch, vgg)
+            with autocast(), torch.no_grad():
+                maps = vgg(batch.truth)[:3]
+            terms["likeness"] = weights.likeness * unlikeness(expected, batch, maps)
         if draws_edges:
             real, fake, condition = batch.edges, drawn[-1], torch.cat([grey(batch.truth), batch.hole], dim=1)
             terms = {
@@ -247,9 +248,8 @@ def looks_terms(weights: LossConfig, expected: Tensor, batch: Example) -> dict[s
     return {"looks": weights.looks * losses.unlikelihood(told, looks(batch.truth), cells, weights.known)}
 
 
-def unlikeness(expected: Tensor, batch: Example, vgg: VGGFeatures) -> Tensor:
-    with torch.no_grad():
-        features = losses.likeness_features(vgg(batch.truth)[:3], looks(batch.truth))
+def unlikeness(expected: Tensor, batch: Example, maps: list[Tensor]) -> Tensor:
+    features = losses.likeness_features(maps, looks(batch.truth))
     queries, keys = expected[:, 2 * LOOKS :].chunk(2, dim=1)
     hole, hidden = F.avg_pool2d(batch.hole, CELL_PX), F.avg_pool2d(batch.hidden, CELL_PX)
     return losses.unlikeness(queries, keys, features, hole, hidden)

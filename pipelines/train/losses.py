@@ -138,9 +138,7 @@ def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_wei
 # --- looks and likeness
 
 VARIANCE_POWER = 0.5  # the lower, the less those places count in which nothing is to be told
-RESEMBLANCE = (
-    0.15  # squared distance of features at which one place resembles another e times less than itself
-)
+RESEMBLANCE = 0.15  # squared distance of features at which a place is e times less right than the same again
 LOOKS_SHARE = 0.7  # of looks among the features
 
 

@@ -28,9 +28,13 @@ class LossConfig:
     edges: float = 0.0  # balanced cross-entropy, for the network "edges"
     feature_matching: float = 0.0  # features of the discriminator
     looks: float = (
-        0.0  # what a network with looks=true expects; with no loss of pictures its head learns alone
+        0.0  # what a network with looks=true expects; without losses of pictures its head learns alone
     )
     likeness: float = 0.0  # which known places it thinks resemble the hidden ones, beside looks
+
+    def __post_init__(self) -> None:
+        if self.likeness and not self.looks:
+            raise UserError("loss.likeness is learned beside loss.looks: set both")
 
     @property
     def of_pictures(self) -> bool:
