@@ -36,9 +36,7 @@ LOOKS_WEIGHT = 400.0  # of how many variances a place's looks are off those that
 LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
-TOLD_RARITY_WEIGHT = (
-    10.0  # the same beside what the network tells, which draws things to where they would fit
-)
+TOLD_RARITY_WEIGHT = 10.0  # the same beside what the network tells, which brings them where they would fit
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
@@ -130,13 +128,13 @@ def choice_costs(
     costs = weights[:, None] * np.minimum(
         ((offered_colours - wanted[:, None]) ** 2).sum(axis=2), MOST_DIFFERENCE
     )
+    rarities = sample(rarity, choices.rows, choices.columns, 0)
     if expected is None:
-        costs += texture_costs(choices, picture, missing)
-        costs += RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
+        costs += texture_costs(choices, picture, missing) + RARITY_WEIGHT * rarities
     else:
         costs += trust * looks_costs(choices, picture, missing, expected)
         costs += trust * likeness_costs(choices, missing, expected)
-        costs += TOLD_RARITY_WEIGHT * sample(rarity, choices.rows, choices.columns, 0)
+        costs += TOLD_RARITY_WEIGHT * rarities
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
     for dy, dx in NEIGHBOURS:
