@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.inpaint import open_inpainter
-from effect.inpaint.texture import GUIDE_SHARE, synthesize, toward
+from effect.inpaint.texture import DIFFUSED_SHARE, DIFFUSED_SIDE_PX, diffuse, synthesize, toward
 
 
 def weave(height: int = 160, width: int = 200, period_px: int = 11) -> NDArray[np.uint8]:
@@ -99,13 +99,39 @@ def test_broad_colours_come_nearer_to_the_guide_s_and_texture_stays():
     truth, hole = weave(), np.zeros((160, 200), bool)
     hole[40:140, 40:180] = True
     guide = np.full((80, 100, 3), 200, np.uint8)
-    painted = toward(guide, truth, hole)
+    painted = toward(guide, truth, hole, 0.3, 3)
     np.testing.assert_array_equal(painted[~hole], truth[~hole])
     middle = (slice(70, 110), slice(70, 150))
     moved, there = painted[middle].astype(float) - truth[middle], truth[middle].mean(axis=(0, 1))
-    np.testing.assert_allclose(moved.mean(axis=(0, 1)), GUIDE_SHARE * (200 - there), atol=2)
+    np.testing.assert_allclose(moved.mean(axis=(0, 1)), 0.3 * (200 - there), atol=2)
     assert moved.std(axis=(0, 1)).max() < 6  # of a pattern of some 30
     assert np.abs(painted[40, 40:180].astype(float) - truth[40, 40:180]).mean() < 0.7 * moved.mean()
+
+
+def test_known_colours_count_at_the_rim_and_less_and_less_inside():
+    hole, avoid = np.zeros((300, 800), bool), np.zeros((300, 800), bool)
+    hole[60:260, 300:500], avoid[60:260, 500:540] = True, True
+    photo = np.full((300, 800, 3), (90, 120, 60), np.uint8)
+    guide = np.full((48, 128, 3), (90, 120, 60), np.uint8)
+    photo[avoid], photo[hole] = (255, 0, 255), 0
+    diffused, share = diffuse(photo, hole, avoid, guide)
+    assert diffused.shape == (192, DIFFUSED_SIDE_PX, 3) and share.shape == (192, DIFFUSED_SIDE_PX, 1)
+    inside = diffused[45:160, 200:310].astype(int)
+    assert np.abs(inside - (90, 120, 60)).max() <= 12  # neither the hole's colour nor that of who stays
+    across = share[100, 194:254, 0]
+    assert across[0] == pytest.approx(DIFFUSED_SHARE, rel=0.1) and (np.diff(across) < 0).all()
+    assert across[-1] < DIFFUSED_SHARE / 4
+
+
+def test_what_is_left_of_a_person_beside_the_hole_does_not_spread():
+    """The guide, which was trained under attack, does not go on with it."""
+    hole = np.zeros((192, 192), bool)
+    hole[40:150, 60:130] = True
+    photo = np.full((192, 192, 3), (90, 120, 60), np.uint8)
+    guide = photo.copy()
+    photo[60:120, 50:60] = (230, 40, 40)
+    _, share = diffuse(photo, hole, np.zeros_like(hole), guide)
+    assert share[90, 62, 0] < 0.3 * share[90, 128, 0]
 
 
 def test_what_must_not_be_copied_is_not():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.align import align
-from effect.inpaint.layout import lay_out
+from effect.inpaint.layout import lay_out, nearness
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
 
@@ -21,6 +21,10 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 GUIDE_SHARE, BROAD_PX = 0.3, 3  # of colours that go on over so many of the guide's pixels
+DIFFUSED_SIDE_PX = 512  # the longer side of the picture that is diffused into the hole
+DIFFUSED_SHARE, DIFFUSED_BROAD_PX = 0.7, 4  # of colours that go on over so many of its pixels, at the rim
+DIFFUSED_REACH_PX = 30  # so far into the hole a third of that
+DIFFUSED_UNLIKE = 40.0  # levels, so far off the guide half of that: it is a strip of the person that spread
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
@@ -64,7 +68,9 @@ def synthesize(
         places = move_to_usable(enlarge(places, size), usable)
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
-    return toward(guide, heal(picture, hole, places), hole)
+    picture = toward(guide, heal(picture, hole, places), hole, GUIDE_SHARE, BROAD_PX)
+    diffused, share = diffuse(rgb, hole, avoid, guide)
+    return toward(diffused, picture, hole, share, DIFFUSED_BROAD_PX)
 
 
 def fit(
@@ -92,14 +98,38 @@ def fit(
     return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
 
 
+def diffuse(
+    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_], guide: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Known colours spread into the hole (Telea, "An Image Inpainting Technique Based on the Fast Marching Method",
+    2004), uint8 (h, w, 3), and how much they are to be heeded, float32 (h, w, 1): near the rim hardly anything tells
+    broad colours better, unless they are what is left of a person, which the guide does not go on with."""
+    from effect.inpaint.telea import RADIUS_PX
+
+    scale = min(1.0, DIFFUSED_SIDE_PX / max(hole.shape))
+    size = max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale))
+    small, missing = shrink(rgb, hole, size)
+    unknown = (missing | shrink(rgb, avoid, size)[1]).astype(np.uint8)
+    diffused = np.asarray(cv2.inpaint(small, unknown, RADIUS_PX, cv2.INPAINT_TELEA), np.uint8)
+    off = diffused.astype(np.float32) - resize(guide, size, cv2.INTER_CUBIC)
+    unlike = (cv2.GaussianBlur(off, (0, 0), DIFFUSED_BROAD_PX) ** 2).sum(axis=2) / DIFFUSED_UNLIKE**2
+    share = DIFFUSED_SHARE * nearness(missing, DIFFUSED_REACH_PX) / (1 + unlike)
+    return diffused, share[..., None]
+
+
 def toward(
-    guide: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_]
+    wanted: NDArray[np.uint8],
+    picture: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    share: float | NDArray[np.float32],
+    broad_px: float,
 ) -> NDArray[np.uint8]:
-    """The picture (H, W, 3), its broad colours in the hole (H, W) brought a little nearer to the guide's (h, w, 3)."""
-    size = guide.shape[1::-1]
-    share = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    change = (guide.astype(np.float32) - resize(picture, size, cv2.INTER_AREA)) * (GUIDE_SHARE * share)
-    change = cv2.GaussianBlur(change, (0, 0), BROAD_PX)  # fades to the rim, where what is known has been met
+    """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to those of wanted, (h, w, 3), by a
+    share, one number or (h, w, 1); broad is what goes on over broad_px of the latter's pixels."""
+    size = wanted.shape[1::-1]
+    inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    change = (wanted.astype(np.float32) - resize(picture, size, cv2.INTER_AREA)) * (share * inside)
+    change = cv2.GaussianBlur(change, (0, 0), broad_px)  # fades to the rim, where what is known has been met
     levels = np.asarray(cv2.resize(change, hole.shape[::-1], interpolation=cv2.INTER_LINEAR))
     levels += picture  # in place, as it is large
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
