@@ -13,6 +13,7 @@ from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out, nearness
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
+from effect.inpaint.telea import RADIUS_PX as TELEA_RADIUS_PX
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
@@ -104,13 +105,11 @@ def diffuse(
     """Known colours spread into the hole (Telea, "An Image Inpainting Technique Based on the Fast Marching Method",
     2004), uint8 (h, w, 3), and how much they are to be heeded, float32 (h, w, 1): near the rim hardly anything tells
     broad colours better, unless they are what is left of a person, which the guide does not go on with."""
-    from effect.inpaint.telea import RADIUS_PX
-
     scale = min(1.0, DIFFUSED_SIDE_PX / max(hole.shape))
     size = max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale))
     small, missing = shrink(rgb, hole, size)
     unknown = (missing | shrink(rgb, avoid, size)[1]).astype(np.uint8)
-    diffused = np.asarray(cv2.inpaint(small, unknown, RADIUS_PX, cv2.INPAINT_TELEA), np.uint8)
+    diffused = np.asarray(cv2.inpaint(small, unknown, TELEA_RADIUS_PX, cv2.INPAINT_TELEA), np.uint8)
     off = diffused.astype(np.float32) - resize(guide, size, cv2.INTER_CUBIC)
     unlike = (cv2.GaussianBlur(off, (0, 0), DIFFUSED_BROAD_PX) ** 2).sum(axis=2) / DIFFUSED_UNLIKE**2
     share = DIFFUSED_SHARE * nearness(missing, DIFFUSED_REACH_PX) / (1 + unlike)
