@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from effect.inpaint import open_inpainter
-from effect.inpaint.texture import DIFFUSED_SHARE, DIFFUSED_SIDE_PX, diffuse, synthesize, toward
+from effect.inpaint.texture import DIFFUSED_SHARE, MAX_SIDE_PX, diffuse, synthesize, toward
 
 
 def weave(height: int = 160, width: int = 200, period_px: int = 11) -> NDArray[np.uint8]:
@@ -115,9 +115,11 @@ def test_known_colours_count_at_the_rim_and_less_and_less_inside():
     guide = np.full((48, 128, 3), (90, 120, 60), np.uint8)
     photo[avoid], photo[hole] = (255, 0, 255), 0
     diffused, share = diffuse(photo, hole, avoid, guide)
-    assert diffused.shape == (192, DIFFUSED_SIDE_PX, 3) and share.shape == (192, DIFFUSED_SIDE_PX, 1)
+    assert diffused.shape == (192, MAX_SIDE_PX, 3) and share.shape == (192, MAX_SIDE_PX, 1)
     inside = diffused[45:160, 200:310].astype(int)
-    assert np.abs(inside - (90, 120, 60)).max() <= 12  # neither the hole's colour nor that of who stays
+    assert np.abs(inside - (90, 120, 60)).max() <= 12
+    photo[avoid], photo[hole] = (0, 255, 0), 255
+    np.testing.assert_array_equal(diffuse(photo, hole, avoid, guide)[0][45:160, 200:310], inside)
     across = share[100, 194:254, 0]
     assert across[0] == pytest.approx(DIFFUSED_SHARE, rel=0.1) and (np.diff(across) < 0).all()
     assert across[-1] < DIFFUSED_SHARE / 4

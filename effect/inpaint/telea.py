@@ -29,6 +29,11 @@ class TeleaInpainter:
             return rgb.copy()
         window = Window.around(hole)
         small, missing = window.shrink(rgb, hole, MAX_SIDE_PX, multiple=1)
-        painted = cv2.inpaint(small, missing.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA)
-        large = window.enlarge(np.asarray(painted, np.uint8))
+        large = window.enlarge(march(small, missing))
         return window.paste(rgb, hole, match_rim(window.of(rgb), large, window.of(hole)))
+
+
+def march(rgb: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The picture (h, w, 3), its known colours spread into what is missing (h, w)."""
+    spread = cv2.inpaint(rgb, missing.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA)
+    return np.asarray(spread, np.uint8)

@@ -2,7 +2,8 @@
 
 The layout is decided on a small picture. Coarse to fine, its pieces are then moved to where they fit, to within a
 pixel, and grow over each other by PatchMatch's propagation (Barnes et al., SIGGRAPH 2009); their seams are healed. The
-pieces themselves stay whole, so the texture is the photo's own at its own resolution.
+pieces themselves stay whole, so the texture is the photo's own at its own resolution. Last, broad colours come nearer
+to what the network painted and, at the rim, to what is known there.
 """
 
 import cv2
@@ -13,7 +14,7 @@ from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out, nearness
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
-from effect.inpaint.telea import RADIUS_PX as TELEA_RADIUS_PX
+from effect.inpaint.telea import MAX_SIDE_PX, march
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
@@ -22,8 +23,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 GUIDE_SHARE, BROAD_PX = 0.3, 3  # of colours that go on over so many of the guide's pixels
-DIFFUSED_SIDE_PX = 512  # the longer side of the picture that is diffused into the hole
-DIFFUSED_SHARE, DIFFUSED_BROAD_PX = 0.7, 4  # of colours that go on over so many of its pixels, at the rim
+DIFFUSED_SHARE, DIFFUSED_BROAD_PX = 0.7, 4  # of those over so many pixels of what is diffused, at the rim
 DIFFUSED_REACH_PX = 30  # so far into the hole a third of that
 DIFFUSED_UNLIKE = 40.0  # levels, so far off the guide half of that: it is a strip of the person that spread
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
@@ -102,14 +102,13 @@ def fit(
 def diffuse(
     rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_], guide: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Known colours spread into the hole (Telea, "An Image Inpainting Technique Based on the Fast Marching Method",
-    2004), uint8 (h, w, 3), and how much they are to be heeded, float32 (h, w, 1): near the rim hardly anything tells
-    broad colours better, unless they are what is left of a person, which the guide does not go on with."""
-    scale = min(1.0, DIFFUSED_SIDE_PX / max(hole.shape))
+    """Known colours spread into the hole by Telea's method, uint8 (h, w, 3) of MAX_SIDE_PX at most, and how much they
+    are to be heeded, float32 (h, w, 1): near the rim hardly anything tells broad colours better, unless they are what
+    is left of a person, which the guide does not go on with."""
+    scale = min(1.0, MAX_SIDE_PX / max(hole.shape))
     size = max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale))
     small, missing = shrink(rgb, hole, size)
-    unknown = (missing | shrink(rgb, avoid, size)[1]).astype(np.uint8)
-    diffused = np.asarray(cv2.inpaint(small, unknown, TELEA_RADIUS_PX, cv2.INPAINT_TELEA), np.uint8)
+    diffused = march(small, missing | shrink(rgb, avoid, size)[1])
     off = diffused.astype(np.float32) - resize(guide, size, cv2.INTER_CUBIC)
     unlike = (cv2.GaussianBlur(off, (0, 0), DIFFUSED_BROAD_PX) ** 2).sum(axis=2) / DIFFUSED_UNLIKE**2
     share = DIFFUSED_SHARE * nearness(missing, DIFFUSED_REACH_PX) / (1 + unlike)
