@@ -2,7 +2,7 @@
 
 Each missing pixel takes the pixel at one of the photo's common offsets, so that neighbours agree (He and Sun,
 "Statistics of Patch Offsets for Image Completion", ECCV 2012; Pritch et al., "Shift-Map Image Editing", ICCV 2009).
-The network's picture says which colours belong where.
+The guide, the network's picture where nothing known is near, says which colours belong where.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from effect.inpaint.offsets import (
 )
 
 # Costs, in squared levels of 255 summed over the channels
-GUIDE_WEIGHT = 8.0  # of the difference from the network's picture, in calm surroundings, near known pixels
+GUIDE_WEIGHT = 16.0  # of the difference from the guide's colours, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 60  # so far into the hole a third of that: there it is a guess
-CALM = 1000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
+CALM = 4000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
 REPEATED, UNLIKE = 0.1, 0.4  # rarity beside the variance: where a photo repeats itself, and where it does not
 LEAST_TRUST = 0.1  # in the network, where it does: what is there, the photo knows better
 LOOKS_WEIGHT = 400.0  # of how many variances a place's looks are off those that the network expects
@@ -42,7 +42,7 @@ WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more l
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
 MOST_STEP = 30_000  # no step at a seam counts more: red between black and white would halve its cost
 UNKNOWN_STEP = 5_000  # where a step cannot be judged, for one of its two places is missing
-MOST_DIFFERENCE = 20_000  # no difference from the network's picture counts more
+MOST_DIFFERENCE = 20_000  # no difference from the guide's colours counts more
 CHOICES = 4  # for every missing pixel, so that none must take what does not fit
 COMMON_SHARE = 0.7  # of the photo, by rarity: the rest is no choice to rely on
 TEXTURE_REACH_PX = 20  # so far into the hole a third of the strength around it is asked for
@@ -64,7 +64,7 @@ def lay_out(
     """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
-    guide: uint8 (H, W, 3), the picture as the network paints it; expected: float32 (H, W, 10 or more), what it
+    guide: uint8 (H, W, 3), the colours to expect in the hole; expected: float32 (H, W, 10 or more), what it
     expects to see, `effect.inpaint.network.Painted.expected`. At least one pixel must be usable.
     """
     offsets, rarity = common_offsets(picture, usable)

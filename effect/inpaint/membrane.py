@@ -6,17 +6,21 @@ from numpy.typing import NDArray
 
 
 def match_rim(
-    rgb: NDArray[np.uint8], painted: NDArray[np.uint8], hole: NDArray[np.bool_]
+    rgb: NDArray[np.uint8],
+    painted: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    weights: NDArray[np.float32] | float = 1.0,
 ) -> NDArray[np.uint8]:
     """Shift the painted colours smoothly so that they meet the known ones at the hole's edge.
 
     The difference on the known rim is spread over the hole as a smooth membrane, which is what gradient-domain
     cloning computes (Perez et al., "Poisson Image Editing", 2003; Farbman et al. 2009).
-    All three are the window's: uint8 (h, w, 3) twice and bool (h, w). Returns uint8 (h, w, 3).
+    All are the window's: uint8 (h, w, 3) twice, bool (h, w), and float32 (h, w), how much a known colour counts beside
+    others. Returns uint8 (h, w, 3).
     """
     rim = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
-    difference = (rgb.astype(np.float32) - painted) * rim[..., None]
-    membrane = spread(difference, rim.astype(np.float32))
+    counts = (rim * weights).astype(np.float32)
+    membrane = spread((rgb.astype(np.float32) - painted) * counts[..., None], counts)
     return np.clip(np.rint(painted + membrane), 0, 255).astype(np.uint8)
 
 

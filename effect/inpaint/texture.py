@@ -1,9 +1,9 @@
-"""Texture from the photo itself: pieces of the known picture, laid out to follow what the network painted.
+"""Texture from the photo itself: pieces of the known picture, laid out to follow the colours that are likeliest.
 
 The layout is decided on a small picture. Coarse to fine, its pieces are then moved to where they fit, to within a
 pixel, and grow over each other by PatchMatch's propagation (Barnes et al., SIGGRAPH 2009); their seams are healed. The
-pieces themselves stay whole, so the texture is the photo's own at its own resolution. Last, broad colours come nearer
-to what the network painted and, at the rim, to what is known there.
+pieces themselves stay whole, so the texture is the photo's own at its own resolution. Last, their broad colours come
+nearer to the likeliest: what the network painted, shifted to meet what is known, and beside the rim that itself.
 """
 
 import cv2
@@ -22,10 +22,10 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
-GUIDE_SHARE, BROAD_PX = 0.3, 3  # of colours that go on over so many of the guide's pixels
-DIFFUSED_SHARE, DIFFUSED_BROAD_PX = 0.7, 4  # of those over so many pixels of what is diffused, at the rim
-DIFFUSED_REACH_PX = 30  # so far into the hole a third of that
-DIFFUSED_UNLIKE = 40.0  # levels, so far off the guide half of that: it is a strip of the person that spread
+BROAD_SHARE, BROAD_PX = 0.8, 3  # of colours that go on over so many pixels, at MAX_SIDE_PX at most
+SPREAD_REACH_PX = 24  # so far into the hole a third of what known colours count when they spread into it
+ODD, ODD_PX = 100.0, 4  # levels off the guide, over so many pixels, that halve what they count
+FADES = 50.0  # levels off the likely colours that halve a piece's texture
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
@@ -59,7 +59,8 @@ def synthesize(
             cv2.resize(one, sizes[0], interpolation=cv2.INTER_LINEAR) for one in np.moveaxis(expected, 2, 0)
         ]
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
-    painted = fill(small, missing, resize(guide, sizes[0], cv2.INTER_AREA))
+    likely = likely_colours(rgb, hole, avoid, guide)
+    painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
     places = lay_out(small, missing, usable, painted, expected)
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
@@ -69,9 +70,7 @@ def synthesize(
         places = move_to_usable(enlarge(places, size), usable)
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
-    picture = toward(guide, heal(picture, hole, places), hole, GUIDE_SHARE, BROAD_PX)
-    diffused, share = diffuse(rgb, hole, avoid, guide)
-    return toward(diffused, picture, hole, share, DIFFUSED_BROAD_PX)
+    return toward(likely, heal(picture, hole, places), hole)
 
 
 def fit(
@@ -99,37 +98,47 @@ def fit(
     return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
 
 
-def diffuse(
+def likely_colours(
     rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_], guide: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Known colours spread into the hole by Telea's method, uint8 (h, w, 3) of MAX_SIDE_PX at most, and how much they
-    are to be heeded, float32 (h, w, 1): near the rim hardly anything tells broad colours better, unless they are what
-    is left of a person, which the guide does not go on with."""
+) -> NDArray[np.uint8]:
+    """The colours to expect in the hole, nearest to the truth on average, and so without texture: uint8 (h, w, 3).
+
+    The guide's, shifted to meet the known ones at the rim; near it, the known ones spread by Telea's method. Where they
+    are unlike the guide's they count less: they may be what is left of a person, which the guide does not go on with.
+    """
     scale = min(1.0, MAX_SIDE_PX / max(hole.shape))
     size = max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale))
     small, missing = shrink(rgb, hole, size)
-    diffused = march(small, missing | shrink(rgb, avoid, size)[1])
-    off = diffused.astype(np.float32) - resize(guide, size, cv2.INTER_CUBIC)
-    unlike = (cv2.GaussianBlur(off, (0, 0), DIFFUSED_BROAD_PX) ** 2).sum(axis=2) / DIFFUSED_UNLIKE**2
-    share = DIFFUSED_SHARE * nearness(missing, DIFFUSED_REACH_PX) / (1 + unlike)
-    return diffused, share[..., None]
+    avoided = shrink(rgb, avoid, size)[1]
+    painted = resize(guide, size, cv2.INTER_CUBIC)
+    known = march(small, missing | avoided)
+    off = cv2.GaussianBlur(known.astype(np.float32) - painted, (0, 0), ODD_PX)
+    alike = 1 / (1 + (off**2).sum(axis=2) / np.float32(ODD**2))
+    matched = match_rim(small, painted, missing, ~avoided * alike)
+    share = (nearness(missing, SPREAD_REACH_PX) * alike)[..., None]
+    mixed = matched + share * (known.astype(np.float32) - matched)
+    return fill(small, missing, np.rint(mixed).astype(np.uint8))
 
 
 def toward(
-    wanted: NDArray[np.uint8],
-    picture: NDArray[np.uint8],
-    hole: NDArray[np.bool_],
-    share: float | NDArray[np.float32],
-    broad_px: float,
+    likely: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to those of wanted, (h, w, 3), by a
-    share, one number or (h, w, 1); broad is what goes on over broad_px of the latter's pixels."""
-    size = wanted.shape[1::-1]
+    """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to the likely ones, (h, w, 3).
+
+    The texture of a piece of quite another colour would stand out like a relief: it fades.
+    """
+    size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    change = (wanted.astype(np.float32) - resize(picture, size, cv2.INTER_AREA)) * (share * inside)
-    change = cv2.GaussianBlur(change, (0, 0), broad_px)  # fades to the rim, where what is known has been met
-    levels = np.asarray(cv2.resize(change, hole.shape[::-1], interpolation=cv2.INTER_LINEAR))
-    levels += picture  # in place, as it is large
+    small = resize(picture, size, cv2.INTER_AREA)
+    off = (likely.astype(np.float32) - small) * inside
+    odd = (cv2.GaussianBlur(off, (0, 0), ODD_PX) ** 2).sum(axis=2, keepdims=True) / np.float32(FADES**2)
+    keep = 1 / (1 + odd)
+    broad = cv2.GaussianBlur(small.astype(np.float32), (0, 0), BROAD_PX)
+    change = BROAD_SHARE * cv2.GaussianBlur(off, (0, 0), BROAD_PX) + (1 - keep) * broad
+    enlarged = [cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR) for one in (change, keep)]
+    levels, keep = np.asarray(enlarged[0]), np.asarray(enlarged[1])
+    for channel in range(3):  # in place, as it is large
+        levels[..., channel] += keep * picture[..., channel]
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return fill(picture, hole, levels.astype(np.uint8))
 
