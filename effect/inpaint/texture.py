@@ -22,10 +22,10 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
-BROAD_SHARE, BROAD_PX = 0.8, 3  # of colours that go on over so many pixels, at MAX_SIDE_PX at most
+BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels, at MAX_SIDE_PX at most
 SPREAD_REACH_PX = 24  # so far into the hole a third of what known colours count when they spread into it
 ODD, ODD_PX = 100.0, 4  # levels off the guide, over so many pixels, that halve what they count
-FADES = 50.0  # levels off the likely colours that halve a piece's texture
+FADES = 60.0  # levels off the likely colours that halve a piece's texture
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
