@@ -24,8 +24,9 @@ FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels, at MAX_SIDE_PX at most
 SPREAD_REACH_PX = 24  # so far into the hole a third of what known colours count when they spread into it
-ODD, ODD_PX = 100.0, 4  # levels off the guide, over so many pixels, that halve what they count
-FADES = 60.0  # levels off the likely colours that halve a piece's texture
+ODD = 100.0  # levels by which what spreads is off the guide that halve what it counts
+FADES = 60.0  # levels by which a piece is off the likely colours that halve its texture
+ODD_PX = 4  # over so many pixels
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
@@ -112,12 +113,17 @@ def likely_colours(
     avoided = shrink(rgb, avoid, size)[1]
     painted = resize(guide, size, cv2.INTER_CUBIC)
     known = march(small, missing | avoided)
-    off = cv2.GaussianBlur(known.astype(np.float32) - painted, (0, 0), ODD_PX)
-    alike = 1 / (1 + (off**2).sum(axis=2) / np.float32(ODD**2))
+    alike = agreement(known.astype(np.float32) - painted, ODD)
     matched = match_rim(small, painted, missing, ~avoided * alike)
     share = (nearness(missing, SPREAD_REACH_PX) * alike)[..., None]
     mixed = matched + share * (known.astype(np.float32) - matched)
     return fill(small, missing, np.rint(mixed).astype(np.uint8))
+
+
+def agreement(off: NDArray[np.float32], halves_at: float) -> NDArray[np.float32]:
+    """1 where broad colours agree, a half where they are so many levels off (h, w, 3): float32 (h, w)."""
+    broadly = cv2.GaussianBlur(off, (0, 0), ODD_PX)
+    return 1 / (1 + (broadly**2).sum(axis=2) / np.float32(halves_at**2))
 
 
 def toward(
@@ -131,14 +137,15 @@ def toward(
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside
-    odd = (cv2.GaussianBlur(off, (0, 0), ODD_PX) ** 2).sum(axis=2, keepdims=True) / np.float32(FADES**2)
-    keep = 1 / (1 + odd)
+    keep = agreement(off, FADES)[..., None]
     broad = cv2.GaussianBlur(small.astype(np.float32), (0, 0), BROAD_PX)
     change = BROAD_SHARE * cv2.GaussianBlur(off, (0, 0), BROAD_PX) + (1 - keep) * broad
-    enlarged = [cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR) for one in (change, keep)]
-    levels, keep = np.asarray(enlarged[0]), np.asarray(enlarged[1])
+    levels, kept = (
+        np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        for one in (change, keep)
+    )
     for channel in range(3):  # in place, as it is large
-        levels[..., channel] += keep * picture[..., channel]
+        levels[..., channel] += kept * picture[..., channel]
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return fill(picture, hole, levels.astype(np.uint8))
 
