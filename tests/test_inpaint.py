@@ -12,7 +12,7 @@ from PIL import Image
 from effect.errors import UserError
 from effect.inpaint import INPAINTERS, Inpainter, open_inpainter
 from effect.inpaint.nets.gated import GatedGenerator
-from effect.inpaint.network import NetworkApart, _paint_one
+from effect.inpaint.network import NetworkApart, View, _paint_one
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
@@ -216,7 +216,8 @@ def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.Monkey
     monkeypatch.setattr(GatedGenerator, "see", failing(MemoryError("no more")))
     monkeypatch.setattr("signal.signal", lambda *_: None)  # it runs in this process here
     near, far = multiprocessing.Pipe()
-    near.send((photo()[:16, :16], np.ones((16, 16), bool), None))
+    rgb, hole = photo()[:16, :16], np.ones((16, 16), bool)
+    near.send(View(rgb, hole, None, rgb, hole, np.zeros_like(hole)))
     _paint_one(far, checked_weights("gated.safetensors"))
     assert near.recv() == (8, True)  # the network's facts
     error = near.recv()

@@ -14,8 +14,9 @@ from untrained import save_untrained, save_vgg, vgg_layers
 from effect.errors import UserError
 from effect.inpaint.nets import build
 from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
+from effect.inpaint.nets.generator import Outcome
 from effect.inpaint.nets.looks import looks
-from effect.inpaint.network import NetworkApart, NetworkHere
+from effect.inpaint.network import NetworkApart, NetworkHere, View
 from pipelines.train import loop, losses
 from pipelines.train.checkpoint import warm_start
 from pipelines.train.data import DataConfig, Example, Scenes, read_pictures
@@ -47,7 +48,7 @@ def scene(width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_picture_and_what_to_expect_come_from_one_pass():
     network, (rgb, hole) = generator(), scene(width=40)
     with torch.inference_mode():
-        refined, expected = network.paint(rgb, hole)
+        refined, expected, _ = network.paint(rgb, hole)
         pictures = network(rgb, hole)
     assert torch.equal(refined, pictures[1])
     assert expected is not None and expected.shape == (2, 10, 16, 10) and expected.dtype == torch.float32
@@ -90,8 +91,8 @@ def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
     rgb = np.random.default_rng(1).integers(0, 256, (32, 48, 3)).astype(np.uint8)
     missing = np.zeros((32, 48), bool)
     missing[8:24, 16:32] = True
-    apart = NetworkApart(weights)
-    theirs, ours = (network.paint(rgb, missing, None) for network in (apart, NetworkHere(weights)))
+    view = View(rgb, missing, None, rgb, missing, np.zeros_like(missing))
+    theirs, ours = (network.paint(view) for network in (NetworkApart(weights), NetworkHere(weights)))
     assert theirs.expected is not None and ours.expected is not None and theirs.expected.shape == (8, 12, 10)
     np.testing.assert_allclose(theirs.expected, ours.expected, atol=1e-5)
 
@@ -286,7 +287,7 @@ def test_held_out_errors_are_those_of_the_hole(monkeypatch: pytest.MonkeyPatch, 
     means = torch.where(cells > 0, looks(example.truth), torch.tensor(50.0))
     for off, texture, colour in ((0.0, 0.0, 0.0), (0.5, 0.25, 0.25)):
         expected = torch.cat([means + off, torch.zeros_like(means)], dim=1)
-        told = lambda self, rgb, hole, guidance, expected=expected: (rgb, expected)
+        told = lambda self, rgb, hole, guidance, expected=expected: Outcome(rgb, expected)
         monkeypatch.setattr(GatedGenerator, "paint", told)
         scores = held_out_scores(generator(), scenes, 1, autocast=False)
         assert scores["error_texture"] == pytest.approx(texture, abs=1e-5)

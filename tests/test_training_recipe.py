@@ -17,6 +17,7 @@ NAMES = [
     "gated-3-looks",
     "gated-4-together",
     "gated-5-likeness",
+    "gated-6-colours",
     "lbam",
     "partial",
     "small",
@@ -39,7 +40,7 @@ def test_a_recipe_that_ships_fits_its_network(name: str):
     needs_edges = recipe.network in ("edges", "edgeconnect")
     assert (recipe.data.guidance == "known") == needs_edges
     assert (recipe.loss.edges > 0) == (recipe.network == "edges")
-    assert (recipe.loss.looks > 0) == bool(recipe.settings.get("looks"))
+    assert recipe.loss.of_heads == bool(recipe.settings.get("looks"))
     assert (
         recipe.loss.perceptual == recipe.loss.style == recipe.distill.perceptual == 0
     )  # no recipe needs a file that nobody has

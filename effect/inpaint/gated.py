@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
-from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted
-from effect.inpaint.telea import TeleaInpainter
-from effect.inpaint.texture import synthesize
+from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted, View
+from effect.inpaint.telea import MAX_SIDE_PX, TeleaInpainter
+from effect.inpaint.texture import shrink, synthesize
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
@@ -54,10 +54,10 @@ class GatedInpainter:
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)
+        avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
-            guide, expected = self.paint(window, rgb, hole, sketch)
-            not_copied = None if avoid is None else window.of(avoid)
-            painted = synthesize(window.of(rgb), window.of(hole), guide, not_copied, expected)
+            likely, expected = self.paint(window, rgb, hole, avoid, sketch)
+            painted = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
@@ -68,9 +68,10 @@ class GatedInpainter:
         window: Window,
         rgb: NDArray[np.uint8],
         hole: NDArray[np.bool_],
+        avoid: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
     ) -> Painted:
-        """What the network paints, at the network's size, known pixels as in the photo."""
+        """What the network makes of the window."""
         facts = self._network.facts()
         if sketch is not None and not facts.takes_sketch:
             raise UserError(
@@ -78,5 +79,8 @@ class GatedInpainter:
             )
         small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=facts.stride)
         strokes = None if sketch is None else window.shrink_strokes(sketch, missing.shape)
-        painted = self._network.paint(small, missing, strokes)
-        return painted._replace(rgb=np.where(missing[..., None], painted.rgb, small))
+        scale = min(1.0, MAX_SIDE_PX / max(window.of(hole).shape))
+        size = tuple(max(1, round(side * scale)) for side in window.of(hole).shape[::-1])
+        broad, broad_hole = shrink(window.of(rgb), window.of(hole), size)
+        broad_avoid = shrink(window.of(rgb), window.of(avoid), size)[1]
+        return self._network.paint(View(small, missing, strokes, broad, broad_hole, broad_avoid))

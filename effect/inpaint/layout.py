@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from effect.compiled import compiled
 from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.likely import nearness
 from effect.inpaint.looks import LOOKS, looks, texture_strength
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
@@ -204,12 +205,6 @@ def calmest(strength: NDArray[np.float32], missing: NDArray[np.bool_]) -> NDArra
     inverse = going_on(np.reciprocal(strength + 1), missing)
     around = np.reciprocal(np.maximum(inverse, np.float32(1e-3))) - 1
     return nearness(missing, TEXTURE_REACH_PX)[..., None] * around
-
-
-def nearness(missing: NDArray[np.bool_], reach_px: float) -> NDArray[np.float32]:
-    """1 on known pixels, less and less into the hole, a third at reach_px: float32 (H, W)."""
-    distance_px = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.exp(-distance_px / np.float32(reach_px)).astype(np.float32)
 
 
 def unrest(picture: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.float32]:

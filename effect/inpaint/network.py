@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
+from effect.inpaint.likely import propose
 from effect.memory import peak_memory_mib
 
 NEED_EDGES = ("edges", "edgeconnect")
@@ -27,12 +28,29 @@ class Facts(NamedTuple):
     takes_sketch: bool
 
 
-class Painted(NamedTuple):
-    """rgb: uint8 (h, w, 3); expected: float32 (h / 4, w / 4, 10 or more), the means of the `effect.inpaint.looks.looks`
-    to expect and the logarithms of their variances, then perhaps queries and keys, see `effect.inpaint.nets.looks`; or
-    None where the network does not tell."""
+class View(NamedTuple):
+    """The hole's surroundings, as a network takes them and larger.
+
+    rgb: uint8 (h, w, 3); missing: bool (h, w); strokes: bool (h, w), a sketch, or None; the same surroundings at a size
+    at which colours spread: broad_rgb: uint8 (H, W, 3); broad_hole: bool (H, W); broad_avoid: bool (H, W), known pixels
+    that are no part of the background.
+    """
 
     rgb: NDArray[np.uint8]
+    missing: NDArray[np.bool_]
+    strokes: NDArray[np.bool_] | None
+    broad_rgb: NDArray[np.uint8]
+    broad_hole: NDArray[np.bool_]
+    broad_avoid: NDArray[np.bool_]
+
+
+class Painted(NamedTuple):
+    """likely: uint8 (H, W, 3), as large as the view's broad picture, in the hole the colours to expect; expected:
+    float32 (h / 4, w / 4, 10 or more), the means of the `effect.inpaint.looks.looks` to expect and the logarithms of
+    their variances, then perhaps queries and keys, see `effect.inpaint.nets.looks`; or None where the network does not
+    tell."""
+
+    likely: NDArray[np.uint8]
     expected: NDArray[np.float32] | None
 
 
@@ -41,13 +59,8 @@ class Network(Protocol):
 
     def facts(self) -> Facts: ...
 
-    def paint(
-        self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> Painted:
-        """Paint all of a picture, uint8 (h, w, 3), as one whose `missing` part, bool (h, w), is to be found.
-
-        Raises UserError for weights that do not serve, RuntimeError or MemoryError where the network cannot run.
-        """
+    def paint(self, view: View) -> Painted:
+        """Raises UserError for weights that do not serve, RuntimeError or MemoryError where the network cannot run."""
         ...
 
     def close(self) -> None: ...
@@ -62,7 +75,7 @@ class NetworkHere:
         """Raises UserError for weights that do not serve, ImportError when torch cannot be loaded."""
         from effect.inpaint.nets import load_generator, metadata_of
 
-        self._generator = load_generator(weights)
+        self._generator: Any = load_generator(weights)
         network = metadata_of(self._generator)["network"]
         if network in NEED_EDGES:
             raise UserError(
@@ -72,18 +85,26 @@ class NetworkHere:
     def facts(self) -> Facts:
         return Facts(self._generator.stride, getattr(self._generator.config, "sketch", False))
 
-    def paint(
-        self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> Painted:
+    def paint(self, view: View) -> Painted:
         import torch
 
-        picture = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 127.5 - 1
-        hole = torch.from_numpy(missing)[None, None].float()
-        sketch = None if strokes is None else torch.from_numpy(strokes)[None, None].float()
+        from effect.inpaint.nets.colours import changed, head_input
+
+        picture = torch.from_numpy(view.rgb).permute(2, 0, 1)[None].float() / 127.5 - 1
+        hole = torch.from_numpy(view.missing)[None, None].float()
+        sketch = None if view.strokes is None else torch.from_numpy(view.strokes)[None, None].float()
         with torch.inference_mode():
-            refined, expected = self._generator.paint(picture, hole, sketch)
-        levels = ((refined[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-        return Painted(levels, None if expected is None else expected[0].permute(1, 2, 0).numpy())
+            outcome = self._generator.paint(picture, hole, sketch)
+            levels = ((outcome.picture[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+            guide = np.where(view.missing[..., None], levels, view.rgb)
+            proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
+            likely = proposals.likely
+            if outcome.inner is not None:
+                maps, shifts = head_input(guide, view.missing, proposals)
+                change = self._generator.colours(outcome.inner, maps[None], shifts[None])
+                likely = changed(likely, view.broad_hole, change[0].permute(1, 2, 0).numpy())
+        expected = outcome.expected
+        return Painted(likely, None if expected is None else expected[0].permute(1, 2, 0).numpy())
 
     def close(self) -> None:
         pass
@@ -107,11 +128,9 @@ class NetworkApart:
             self._facts = self._answer()
         return self._facts
 
-    def paint(
-        self, rgb: NDArray[np.uint8], missing: NDArray[np.bool_], strokes: NDArray[np.bool_] | None
-    ) -> Painted:
+    def paint(self, view: View) -> Painted:
         self.facts()
-        painted, theirs_mib = self._answer((rgb, missing, strokes))
+        painted, theirs_mib = self._answer(view)
         self.peak_together_mib = peak_memory_mib() + theirs_mib
         self.close()
         return painted
@@ -140,7 +159,7 @@ def _paint_one(line: Connection, weights: Path) -> None:
     try:
         network = NetworkHere(weights)
         line.send(network.facts())
-        painted = network.paint(*line.recv())
+        painted = network.paint(line.recv())
         line.send((painted, peak_memory_mib()))
     except (EOFError, BrokenPipeError):
         pass  # nobody waits for it any more

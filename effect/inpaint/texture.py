@@ -3,7 +3,7 @@
 The layout is decided on a small picture. Coarse to fine, its pieces are then moved to where they fit, to within a
 pixel, and grow over each other by PatchMatch's propagation (Barnes et al., SIGGRAPH 2009); their seams are healed. The
 pieces themselves stay whole, so the texture is the photo's own at its own resolution. Last, their broad colours come
-nearer to the likeliest: what the network painted, shifted to meet what is known, and beside the rim that itself.
+nearer to the likeliest.
 """
 
 import cv2
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.align import align
-from effect.inpaint.layout import lay_out, nearness
+from effect.inpaint.layout import lay_out
+from effect.inpaint.likely import agreement
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import pixel_grid
-from effect.inpaint.telea import MAX_SIDE_PX, march
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
@@ -22,27 +22,27 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
-BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels, at MAX_SIDE_PX at most
-SPREAD_REACH_PX = 24  # so far into the hole a third of what known colours count when they spread into it
-ODD = 100.0  # levels by which what spreads is off the guide that halve what it counts
-FADES = 60.0  # levels by which a piece is off the likely colours that halve its texture
-ODD_PX = 4  # over so many pixels
+BROAD_SHARE, BROAD_PX = (
+    0.8,
+    4,
+)  # of colours that go on over so many pixels of the picture that tells the likely ones
+FADES = 60.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
 def synthesize(
     rgb: NDArray[np.uint8],
     hole: NDArray[np.bool_],
-    guide: NDArray[np.uint8],
+    likely: NDArray[np.uint8],
     avoid: NDArray[np.bool_] | None = None,
     expected: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
-    """Fill the hole with the photo's own texture, laid out as in the guide.
+    """Fill the hole with the photo's own texture, laid out to follow the likely colours.
 
-    rgb: uint8 (H, W, 3); hole: bool (H, W); guide: uint8 (h, w, 3), the whole picture painted at any smaller size;
-    avoid: bool (H, W), known pixels that must not be copied; expected: float32 (h', w', 10 or more), what
-    the whole picture looks like, see `effect.inpaint.network.Painted`.
-    Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the guide.
+    rgb: uint8 (H, W, 3); hole: bool (H, W); likely: uint8 (h, w, 3), the whole picture at any smaller size, in the hole
+    the colours to expect; avoid: bool (H, W), known pixels that must not be copied; expected: float32 (h', w', 10 or
+    more), what the whole picture looks like, see `effect.inpaint.network.Painted`.
+    Returns uint8 (H, W, 3), equal to rgb outside the hole. Where hardly anything is left to copy: the likely colours.
     """
     from effect.inpaint.seams import heal
 
@@ -53,14 +53,13 @@ def synthesize(
         missing = cv2.dilate(missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     usable = ~missing & ~shrink(rgb, avoid, sizes[0])[1]
     if usable.sum() < FEWEST_USABLE:
-        return fill(rgb, hole, match_rim(rgb, resize(guide, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
+        return fill(rgb, hole, match_rim(rgb, resize(likely, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
 
     if expected is not None:
         enlarged = [
             cv2.resize(one, sizes[0], interpolation=cv2.INTER_LINEAR) for one in np.moveaxis(expected, 2, 0)
         ]
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
-    likely = likely_colours(rgb, hole, avoid, guide)
     painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
     places = lay_out(small, missing, usable, painted, expected)
     for size in sizes:
@@ -99,33 +98,6 @@ def fit(
     return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
 
 
-def likely_colours(
-    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_], guide: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """The colours to expect in the hole, nearest to the truth on average, and so without texture: uint8 (h, w, 3).
-
-    The guide's, shifted to meet the known ones at the rim; near it, the known ones spread by Telea's method. Where they
-    are unlike the guide's they count less: they may be what is left of a person, which the guide does not go on with.
-    """
-    scale = min(1.0, MAX_SIDE_PX / max(hole.shape))
-    size = max(1, round(hole.shape[1] * scale)), max(1, round(hole.shape[0] * scale))
-    small, missing = shrink(rgb, hole, size)
-    avoided = shrink(rgb, avoid, size)[1]
-    painted = resize(guide, size, cv2.INTER_CUBIC)
-    known = march(small, missing | avoided)
-    alike = agreement(known.astype(np.float32) - painted, ODD)
-    matched = match_rim(small, painted, missing, ~avoided * alike)
-    share = (nearness(missing, SPREAD_REACH_PX) * alike)[..., None]
-    mixed = matched + share * (known.astype(np.float32) - matched)
-    return fill(small, missing, np.rint(mixed).astype(np.uint8))
-
-
-def agreement(off: NDArray[np.float32], halves_at: float) -> NDArray[np.float32]:
-    """1 where broad colours agree, a half where they are so many levels off (h, w, 3): float32 (h, w)."""
-    broadly = cv2.GaussianBlur(off, (0, 0), ODD_PX)
-    return 1 / (1 + (broadly**2).sum(axis=2) / np.float32(halves_at**2))
-
-
 def toward(
     likely: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
@@ -137,7 +109,7 @@ def toward(
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside
-    keep = agreement(off, FADES)[..., None]
+    keep = agreement(off, FADES, BROAD_PX)[..., None]
     broad = cv2.GaussianBlur(small.astype(np.float32), (0, 0), BROAD_PX)
     change = BROAD_SHARE * cv2.GaussianBlur(off, (0, 0), BROAD_PX) + (1 - keep) * broad
     levels, kept = (

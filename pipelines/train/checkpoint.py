@@ -97,9 +97,9 @@ def resume(folder: Path, parts: dict[str, Part]) -> Progress:
 def warm_start(generator: Generator, path: Path) -> None:
     """Give the generator the weights of another run: a safetensors file, or the generator of a checkpoint.
 
-    A convolution that takes more input channels here than there, such as one for sketches, ignores them at first. What
-    tells of looks here and is missing there keeps its random start, also where it is a part of a layer; the other way
-    round it is left out. Raises UserError when the file holds another network.
+    A convolution that takes more input channels here than there, such as one for sketches, ignores them at first. A
+    head, of looks or colours, that is missing there keeps its own start, also where it is a part of a layer; the other
+    way round it is left out. Raises UserError when the file holds another network.
     """
     if path.suffix == ".safetensors":
         state = load_generator(path).state_dict()
@@ -110,7 +110,7 @@ def warm_start(generator: Generator, path: Path) -> None:
         if name in own and value.dim() == 4 and value.shape[1] < own[name].shape[1]:
             more = own[name].shape[1] - value.shape[1]
             state[name] = torch.cat([value, value.new_zeros(len(value), more, *value.shape[2:])], dim=1)
-    of_head = lambda name: name.startswith("looks.")
+    of_head = lambda name: name.startswith(("looks.", "colours."))
     state = {name: value for name, value in state.items() if name in own or not of_head(name)}
     for name in filter(of_head, state):
         more, fewer = own[name][len(state[name]) :], len(own[name])

@@ -8,6 +8,7 @@ from effect.inpaint.looks import LOOKS
 from effect.inpaint.nets import Generator
 from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.metrics import psnr, ssim
+from pipelines.train.colours import colour_error
 from pipelines.train.data import Example, Scenes
 
 
@@ -15,17 +16,19 @@ from pipelines.train.data import Example, Scenes
 def held_out_scores(generator: Generator, scenes: Scenes, count: int, autocast: bool) -> dict[str, float]:
     """Means over the first `count` examples: PSNR in dB and SSIM of the completed picture, over all of it and over the
     hole. For the network "edges": precision and recall of the edges it finds inside the hole at 0.5. For one that tells
-    of looks, besides: how far off it is."""
+    of looks or colours, besides: how far off it is."""
     device = next(generator.parameters()).device
     scores = []
     for example in (scenes[index] for index in range(count)):
         batch = Example(*(part[None].to(device) for part in example))
         with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-            drawn, expected = generator.paint(batch.picture, batch.hole, batch.guidance)
+            drawn, expected, inner = generator.paint(batch.picture, batch.hole, batch.guidance)
         drawn = drawn.float()
         scores.append(edge_scores(drawn, batch) if drawn.shape[1] == 1 else picture_scores(drawn, batch))
         if expected is not None:
             scores[-1] |= looks_scores(expected, batch)
+        if inner is not None:
+            scores[-1]["colours"] = float(colour_error(generator, batch))
     return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
 
 

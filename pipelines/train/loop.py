@@ -20,6 +20,7 @@ from effect.inpaint.nets import build, load_generator
 from effect.inpaint.nets.looks import CELL_PX, looks
 from pipelines.train import losses
 from pipelines.train.checkpoint import Part, inherit_discriminator, resume, save, warm_start
+from pipelines.train.colours import colour_error
 from pipelines.train.data import Example, FromIndex, Scenes
 from pipelines.train.discriminator import SNPatchGAN
 from pipelines.train.held_out import held_out_scores
@@ -61,11 +62,13 @@ def train(
         warm_start(generator, start)
     if recipe.network == "edgeconnect":
         freeze_edges(generator, edges)
-    if weights.looks:
-        tells_of_looks_or_error(generator, processes, weights.likeness > 0)
+    if weights.of_heads:
+        has_heads_or_error(generator, processes, weights)
         if not weights.of_pictures:
             generator.requires_grad_(False)
-            generator.looks.requires_grad_(True)
+            generator.looks.requires_grad_(weights.looks > 0)
+            if weights.colours:
+                generator.colours.requires_grad_(True)
     draws_edges = recipe.network == "edges"
     guided = recipe.data.guidance != "none" and not draws_edges
     discriminator = SNPatchGAN(inputs=3 if draws_edges else 4 + guided)
@@ -122,9 +125,11 @@ def train(
                 expected = generator.expect(seen, *shown[:2])
                 painted = generator.draw(seen) if weights.of_pictures else ()
             else:
-                expected, painted = None, paint(*shown)
+                expected, painted = None, paint(*shown) if weights.of_pictures else ()
         drawn = [one.float() for one in painted]
         terms = {} if expected is None else looks_terms(weights, expected, batch)
+        if weights.colours:
+            terms["colours"] = weights.colours * colour_error(generator, batch)
         if expected is not None and vgg is not None and weights.likeness:
             with autocast(), torch.no_grad():
                 maps = vgg(batch.truth)[:3]
@@ -212,14 +217,14 @@ def freeze_edges(generator: Any, weights: Path | None) -> None:
     generator.edges.requires_grad_(False)
 
 
-def tells_of_looks_or_error(generator: Any, processes: int, likeness: bool) -> None:
-    head = getattr(generator, "looks", None)
-    if head is None:
-        raise UserError("loss.looks needs a network that tells of them: gated, with network.looks=true")
-    if likeness and not head.likeness:
+def has_heads_or_error(generator: Any, processes: int, weights: LossConfig) -> None:
+    for name in ("looks", "colours"):
+        if getattr(weights, name) and getattr(generator, name, None) is None:
+            raise UserError(f"loss.{name} needs a network with that head: gated, with network.{name}=true")
+    if weights.likeness and not generator.looks.likeness:
         raise UserError("loss.likeness needs a network that tells of it: network.likeness above 0")
     if processes > 1:
-        raise UserError("loss.looks learns in one process: leave out torchrun")
+        raise UserError("loss.looks and loss.colours learn in one process: leave out torchrun")
 
 
 def batches(

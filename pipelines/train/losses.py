@@ -135,11 +135,14 @@ def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_wei
     return total
 
 
-# --- looks and likeness
+# --- looks, likeness and colours
 
 VARIANCE_POWER = 0.5  # the lower, the less those places count in which nothing is to be told
 RESEMBLANCE = 0.15  # squared distance of features at which a place is e times less right than the same again
 LOOKS_SHARE = 0.7  # of looks among the features
+SURE_ENOUGH = (
+    0.02  # squared error of colours, in -1..1, below which little is gained: texture alone is as far off
+)
 
 
 def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: float) -> Tensor:
@@ -184,3 +187,15 @@ def unlikeness(queries: Tensor, keys: Tensor, features: Tensor, hole: Tensor, hi
     told = torch.log_softmax(between(queries, keys).masked_fill(~offered, -1e4), dim=2)
     weights = hidden.flatten(1)
     return -((wanted * told).sum(dim=2) * weights).sum() / weights.sum().clamp_min(1e-6)
+
+
+def log_squares(painted: Tensor, truth: Tensor, hole: Tensor) -> Tensor:
+    """How far off broad colours are: the logarithm of each picture's mean squared error over 2 x 2 hole pixels, plus
+    SURE_ENOUGH, as PSNR takes it, so that a hopeless picture counts no more than another; the mean of a batch.
+
+    painted, truth: (B, 3, H, W); hole: (B, 1, H, W), 1 = missing.
+    """
+    share = F.avg_pool2d(hole, 2)
+    squares = F.avg_pool2d((painted.float() - truth) * hole, 2).square() / share.clamp_min(1e-4)
+    means = squares.mean(dim=1, keepdim=True).sum(dim=(1, 2, 3)) / share.sum(dim=(1, 2, 3)).clamp_min(1e-4)
+    return (means + SURE_ENOUGH).log().mean()

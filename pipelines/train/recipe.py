@@ -31,6 +31,7 @@ class LossConfig:
         0.0  # what a network with looks=true expects; without losses of pictures its head learns alone
     )
     likeness: float = 0.0  # which known places it thinks resemble the hidden ones, beside looks
+    colours: float = 0.0  # what a network's second head, with colours=true, makes of likely colours
 
     def __post_init__(self) -> None:
         if self.likeness and not self.looks:
@@ -40,6 +41,11 @@ class LossConfig:
     def of_pictures(self) -> bool:
         """Does what is painted matter? Else only what is expected does."""
         return self.of_features or self.of_judge or self.coarse + self.refined + self.edges > 0
+
+    @property
+    def of_heads(self) -> bool:
+        """Does what a network tells besides its pictures matter?"""
+        return self.looks + self.colours > 0
 
     @property
     def of_features(self) -> bool:

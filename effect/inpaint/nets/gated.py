@@ -14,8 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from effect.errors import UserError
+from effect.inpaint.looks import LOOKS
+from effect.inpaint.nets.colours import ColoursHead
 from effect.inpaint.nets.gated_conv import ACTIVATIONS, CONVS, GATES, GatedConv, Kind
-from effect.inpaint.nets.generator import Generator
+from effect.inpaint.nets.generator import Generator, Outcome
 from effect.inpaint.nets.looks import LooksHead
 
 DILATIONS = (2, 4, 8, 16)
@@ -51,6 +53,7 @@ class GatedConfig:
     shortcut: bool = False
     looks: bool = False
     likeness: int = 0
+    colours: bool = False
 
     def __post_init__(self) -> None:
         if self.channels < 4 or self.channels % 4:
@@ -66,6 +69,8 @@ class GatedConfig:
             raise UserError(f"expansion must be at least 1, not {self.expansion}")
         if self.likeness and not self.looks:
             raise UserError("likeness is told by the head that looks=true adds")
+        if self.colours and not self.looks:
+            raise UserError("colours=true goes by what looks=true tells: set both")
 
     @property
     def kind(self) -> Kind:
@@ -185,17 +190,18 @@ class GatedGenerator(Generator):
         self.attention_decoder = nn.Sequential(conv(2 * c, 4 * c), conv(2 * c, 4 * c))
         self.refine_decoder = nn.Sequential(*decoder(conv, 4 * c, c))
         self.looks = LooksHead(6 * c, 2 * c, config.likeness) if config.looks else None
+        self.colours = ColoursHead(6 * c + 2 * LOOKS) if config.colours else None
 
     def forward(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See `Generator.forward`. Returns coarse and refined. Guidance is the sketch; only what lies in the hole
         counts."""
         return self.draw(self.see(rgb, hole, guidance))
 
-    def paint(
-        self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
+    def paint(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> Outcome:
         seen = self.see(rgb, hole, guidance)
-        return self.refine_decoder(seen.branches), self.expect(seen, rgb, hole) if self.looks else None
+        expected = self.expect(seen, rgb, hole) if self.looks else None
+        inner = self.found(seen, expected) if self.colours and expected is not None else None
+        return Outcome(self.refine_decoder(seen.branches), expected, inner)
 
     def see(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> "Seen":
         """Everything up to the last layers, which paint the picture or tell what it will look like."""
@@ -219,8 +225,11 @@ class GatedGenerator(Generator):
         """What `LooksHead` returns for this picture. ValueError for a network without one."""
         if self.looks is None:
             raise ValueError("this network was built without looks=true")
-        inner = torch.cat([seen.branches, seen.context], dim=1).float()
-        return self.looks(inner, rgb, seen.coarse.float(), hole)
+        return self.looks(seen.inner, rgb, seen.coarse.float(), hole)
+
+    def found(self, seen: "Seen", expected: Tensor) -> Tensor:
+        """All that it has found out about this picture: what `ColoursHead` goes by."""
+        return torch.cat([seen.inner, expected[:, : 2 * LOOKS]], dim=1)
 
 
 class Seen(NamedTuple):
@@ -230,3 +239,8 @@ class Seen(NamedTuple):
     context: Tensor
     coarse: Tensor
     branches: Tensor
+
+    @property
+    def inner(self) -> Tensor:
+        """Both, float32 (B, 6 c, h, w), for the heads."""
+        return torch.cat([self.branches, self.context], dim=1).float()

@@ -1,6 +1,6 @@
 """What every generator has in common, so that training, measuring and restoring need not tell them apart."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -29,9 +29,16 @@ class Generator(nn.Module):
         """
         raise NotImplementedError
 
-    def paint(
-        self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The last picture of `forward`, and what to expect of every place: see
-        `effect.inpaint.nets.looks`. None for a network that does not tell."""
-        return self(rgb, hole, guidance)[-1], None
+    def paint(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> "Outcome":
+        """What a picture is restored from: see `forward`."""
+        return Outcome(self(rgb, hole, guidance)[-1])
+
+
+class Outcome(NamedTuple):
+    """picture: the last one of `Generator.forward`; expected: what to expect of every place, see
+    `effect.inpaint.nets.looks`; inner: what the head of `effect.inpaint.nets.colours` goes by. None for networks that
+    do not tell."""
+
+    picture: Tensor
+    expected: Tensor | None = None
+    inner: Tensor | None = None
