@@ -26,7 +26,7 @@ BROAD_SHARE, BROAD_PX = (
     0.8,
     4,
 )  # of colours that go on over so many pixels of the picture that tells the likely ones
-FADES = 60.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
+FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
