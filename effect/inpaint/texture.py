@@ -22,10 +22,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
-BROAD_SHARE, BROAD_PX = (
-    0.8,
-    4,
-)  # of colours that go on over so many pixels of the picture that tells the likely ones
+BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of the picture of likely ones
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
