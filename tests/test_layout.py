@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from effect.inpaint import layout
 from effect.inpaint.graphcut import Pairs, expand
-from effect.inpaint.layout import CALM, LEAST_TRUST, lay_out, trust_in_network, unrest
+from effect.inpaint.layout import (
+    CALM,
+    DOUBT,
+    LEAST_TRUST,
+    TOLD_RARITY_WEIGHT,
+    Choices,
+    choice_costs,
+    lay_out,
+    trust_in_network,
+    unrest,
+)
 from effect.inpaint.offsets import (
     common_offsets,
     pixel_grid,
@@ -48,6 +59,23 @@ def test_what_is_there_once_is_rare():
     _, rarity = common_offsets(picture, ~middle())
     assert rarity[6:12, 6:12].min() > 20 * np.median(rarity[~middle()])
     assert rarity[6:12, 6:12].min() > 500
+
+
+def test_an_unsure_network_leaves_what_is_there_once_where_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(layout, "LOOKS_WEIGHT", 0.0)  # which counts less, too, where the network is unsure
+    picture, missing = tiles(), middle()
+    picture[4:14, 4:14] = np.random.default_rng(9).integers(0, 256, (10, 10, 3))
+    rarity = common_offsets(picture, ~missing)[1]
+    to_rare, to_common = [8 - 30, 8 - 40], [-16, 0]
+    choices = Choices.at(np.array([[30, 40]]), np.array([to_rare, to_common], np.int32), ~missing, picture)
+    dearer = []
+    for log_variance in (-3.0, -1.0, 0.0):
+        expected = np.full((*missing.shape, 10), log_variance, np.float32)
+        rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[0]
+        dearer.append(rare - common)
+    assert dearer[0] == dearer[1]
+    grown = TOLD_RARITY_WEIGHT * (np.exp(DOUBT) - 1) * (rarity[8, 8] - rarity[14, 40])
+    assert dearer[2] - dearer[1] == pytest.approx(grown, rel=1e-3) and grown > 10_000
 
 
 @pytest.mark.parametrize("seed", range(4))
