@@ -15,7 +15,9 @@ from effect.inpaint.layout import (
     CALM,
     DOUBT,
     LEAST_TRUST,
+    SURE,
     TOLD_RARITY_WEIGHT,
+    UNSURE,
     Choices,
     choice_costs,
     lay_out,
@@ -69,13 +71,13 @@ def test_an_unsure_network_leaves_what_is_there_once_where_it_is(monkeypatch: py
     to_rare, to_common = [8 - 30, 8 - 40], [-16, 0]
     choices = Choices.at(np.array([[30, 40]]), np.array([to_rare, to_common], np.int32), ~missing, picture)
     dearer = []
-    for log_variance in (-3.0, -1.0, 0.0):
+    for log_variance in (-3.0, SURE, UNSURE, 2.0):
         expected = np.full((*missing.shape, 10), log_variance, np.float32)
         rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[0]
         dearer.append(rare - common)
-    assert dearer[0] == dearer[1]
-    grown = TOLD_RARITY_WEIGHT * (np.exp(DOUBT) - 1) * (rarity[8, 8] - rarity[14, 40])
-    assert dearer[2] - dearer[1] == pytest.approx(grown, rel=1e-3) and grown > 10_000
+    assert dearer[0] == dearer[1] and dearer[3] == pytest.approx(dearer[2], rel=1e-5)
+    grown = TOLD_RARITY_WEIGHT * (np.exp(DOUBT * (UNSURE - SURE)) - 1) * (rarity[8, 8] - rarity[14, 40])
+    assert dearer[2] - dearer[1] == pytest.approx(grown, rel=1e-3) and grown > 5_000
 
 
 @pytest.mark.parametrize("seed", range(4))

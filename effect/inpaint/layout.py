@@ -38,10 +38,8 @@ LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a 
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
 TOLD_RARITY_WEIGHT = 5.0  # the same beside what the network tells, which brings them where they would fit
-SURE, DOUBT = (
-    -1.0,
-    3.0,
-)  # mean logarithm of the variance of texture above which it counts more, and how fast that grows
+SURE, UNSURE = -1.0, -0.5  # mean logarithms of the variance of texture between which it counts more and more
+DOUBT = 3.0  # how fast that grows
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
@@ -171,7 +169,7 @@ def caution(expected: NDArray[np.float32], missing: NDArray[np.bool_]) -> float:
     """1 where the network is sure what texture to expect, more where it is not: before a blurred room, what is there
     once is then better left where it is."""
     doubt = expected[missing][:, LOOKS : LOOKS + 2].mean()
-    return float(np.exp(DOUBT * max(doubt - SURE, 0)))
+    return float(np.exp(DOUBT * (np.clip(doubt, SURE, UNSURE) - SURE)))
 
 
 def looks_costs(
