@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from effect.errors import UserError
 from effect.inpaint.nets import Generator, build, load_generator, metadata_of
+from effect.inpaint.nets.generator import levels
 from pipelines.markdown import table
 from pipelines.metrics import perceptual_distance, psnr, ssim
 from pipelines.peers import Fill, peers
@@ -171,8 +172,8 @@ def painter_of(generator: Generator, side_px: int = 0) -> Painter:
         guidance = canny(picture, ~hole) if wants_edges else np.zeros_like(hole)
         inputs = [as_tensor(picture), as_map(hole), as_map(guidance)]
         with torch.inference_mode():
-            painted = generator(*(part[None].to(device) for part in inputs))[-1][0].cpu()
-        whole = ((painted.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+            painted = generator(*(part[None].to(device) for part in inputs))[-1][0]
+        whole = levels(painted)
         return resized(whole, size_px)
 
     return paint

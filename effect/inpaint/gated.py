@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from effect.errors import UserError
 from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted, View
 from effect.inpaint.telea import MAX_SIDE_PX, TeleaInpainter
-from effect.inpaint.texture import shrink, synthesize
+from effect.inpaint.texture import covered, shrink, synthesize
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
@@ -79,8 +79,8 @@ class GatedInpainter:
             )
         small, missing = window.shrink(rgb, hole, NETWORK_SIDE_PX, multiple=facts.stride)
         strokes = None if sketch is None else window.shrink_strokes(sketch, missing.shape)
-        scale = min(1.0, MAX_SIDE_PX / max(window.of(hole).shape))
-        size = tuple(max(1, round(side * scale)) for side in window.of(hole).shape[::-1])
-        broad, broad_hole = shrink(window.of(rgb), window.of(hole), size)
-        broad_avoid = shrink(window.of(rgb), window.of(avoid), size)[1]
-        return self._network.paint(View(small, missing, strokes, broad, broad_hole, broad_avoid))
+        height, width = window.of(hole).shape
+        scale = min(1.0, MAX_SIDE_PX / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        broad = shrink(window.of(rgb), window.of(hole), size)
+        return self._network.paint(View(small, missing, strokes, *broad, covered(window.of(avoid), size)))

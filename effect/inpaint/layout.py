@@ -2,7 +2,7 @@
 
 Each missing pixel takes the pixel at one of the photo's common offsets, so that neighbours agree (He and Sun,
 "Statistics of Patch Offsets for Image Completion", ECCV 2012; Pritch et al., "Shift-Map Image Editing", ICCV 2009).
-The guide, the network's picture where nothing known is near, says which colours belong where.
+The guide, the colours to expect in the hole, says which belong where.
 """
 
 from dataclasses import dataclass

@@ -89,14 +89,14 @@ class NetworkHere:
         import torch
 
         from effect.inpaint.nets.colours import changed, head_input
+        from effect.inpaint.nets.generator import levels
 
         picture = torch.from_numpy(view.rgb).permute(2, 0, 1)[None].float() / 127.5 - 1
         hole = torch.from_numpy(view.missing)[None, None].float()
         sketch = None if view.strokes is None else torch.from_numpy(view.strokes)[None, None].float()
         with torch.inference_mode():
             outcome = self._generator.paint(picture, hole, sketch)
-            levels = ((outcome.picture[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-            guide = np.where(view.missing[..., None], levels, view.rgb)
+            guide = np.where(view.missing[..., None], levels(outcome.picture[0]), view.rgb)
             proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
             likely = proposals.likely
             if outcome.inner is not None:

@@ -48,7 +48,7 @@ def synthesize(
     small, missing = shrink(rgb, hole, sizes[0])
     if len(sizes) > 1:  # shrinking mixes the person into the pixels around
         missing = cv2.dilate(missing.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    usable = ~missing & ~shrink(rgb, avoid, sizes[0])[1]
+    usable = ~missing & ~covered(avoid, sizes[0])
     if usable.sum() < FEWEST_USABLE:
         return fill(rgb, hole, match_rim(rgb, resize(likely, rgb.shape[1::-1], cv2.INTER_CUBIC), hole))
 
@@ -61,7 +61,7 @@ def synthesize(
     places = lay_out(small, missing, usable, painted, expected)
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
-        usable = ~missing & ~shrink(rgb, avoid, size)[1]
+        usable = ~missing & ~covered(avoid, size)
         if not usable.any():
             continue
         places = move_to_usable(enlarge(places, size), usable)
@@ -132,11 +132,17 @@ def pyramid(width: int, height: int) -> list[tuple[int, int]]:
 def shrink(
     rgb: NDArray[np.uint8], hole: NDArray[np.bool_], size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Picture and hole at a size (width, height); any coverage counts as hole."""
+    """Picture and hole at a size (width, height)."""
     if rgb.shape[1::-1] == size:
         return rgb.copy(), hole
-    coverage = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return resize(rgb, size, cv2.INTER_AREA), coverage > 0
+    return resize(rgb, size, cv2.INTER_AREA), covered(hole, size)
+
+
+def covered(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A mask at a size (width, height): whatever it covers any of."""
+    if mask.shape[::-1] == size:
+        return mask
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
 
 
 def resize(picture: NDArray[np.uint8], size: tuple[int, ...], interpolation: int) -> NDArray[np.uint8]:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from effect.inpaint.likely import propose
 from effect.inpaint.nets.colours import head_input
+from effect.inpaint.nets.generator import levels
 from pipelines.train import losses
 from pipelines.train.data import Example
 
@@ -37,8 +37,3 @@ def colour_error(generator: Any, batch: Example) -> Tensor:
     given = [torch.stack(one).to(picture.device) for one in (maps, shifts)]
     likely = given[0][:, :3]
     return losses.log_squares(likely + generator.colours(inner, *given), truth, hole)
-
-
-def levels(picture: Tensor) -> NDArray[np.uint8]:
-    """(3, h, w) in -1..1 as uint8 (h, w, 3)."""
-    return ((picture.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()

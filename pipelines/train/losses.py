@@ -140,9 +140,7 @@ def balanced_cross_entropy(drawn: Tensor, edges: Tensor, hole: Tensor, known_wei
 VARIANCE_POWER = 0.5  # the lower, the less those places count in which nothing is to be told
 RESEMBLANCE = 0.15  # squared distance of features at which a place is e times less right than the same again
 LOOKS_SHARE = 0.7  # of looks among the features
-SURE_ENOUGH = (
-    0.02  # squared error of colours, in -1..1, below which little is gained: texture alone is as far off
-)
+SURE_ENOUGH = 0.02  # squared error of colours below which little is gained: texture alone is as far off
 
 
 def unlikelihood(expected: Tensor, wanted: Tensor, hole: Tensor, known_weight: float) -> Tensor:

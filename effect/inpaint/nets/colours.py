@@ -45,9 +45,6 @@ class ColoursHead(nn.Module):
         (B, 3 SHIFTS, H, W), from the likely colours to others. Returns by what to change the likely colours,
         (B, 3, H, W)."""
         maps, shifts = F.avg_pool2d(maps, 2), F.avg_pool2d(shifts, 2)
-        return enlarged(self.weigh(inner, maps, shifts))
-
-    def weigh(self, inner: Tensor, maps: Tensor, shifts: Tensor) -> Tensor:
         fine = self.fine(self.first(torch.cat([maps, shifts], dim=1)))
         middle = self.middle(self.inner(torch.cat([F.avg_pool2d(fine, 2), inner], dim=1)))
         coarse = self.coarse(self.down(F.avg_pool2d(middle, 2)))
@@ -55,7 +52,7 @@ class ColoursHead(nn.Module):
         fine = self.up_to_fine(torch.cat([enlarged(middle), fine], dim=1))
         change, shares = self.last(F.elu(fine)).split([3, SHIFTS], dim=1)
         weighed = shares.unsqueeze(2) * shifts.unflatten(1, (SHIFTS, 3))
-        return change + weighed.sum(dim=1)
+        return enlarged(change + weighed.sum(dim=1))
 
 
 def head_input(
