@@ -25,9 +25,12 @@ DEMO_CLIP = ("--size", "96x128", "--fps", "8", "--duration", "1.5")  # 12 frames
 SMALL_CLIP = (*DEMO_CLIP, "--butterflies", "12")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def vanishing_numbers_are_zero() -> None:
-    """As in training: tiny gradients are denormal numbers, which cost a processor a hundred times more."""
+    """As in training: tiny gradients are denormal numbers, which cost a processor a hundred times more.
+
+    For every test anew, as the verbs that train turn it off at their end.
+    """
     import torch
 
     torch.set_flush_denormal(True)

@@ -102,7 +102,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def train(folder: Path, network: dict[str, object], start: Path, **run: float) -> list[str]:
     data = DataConfig(size_px=SIZE, batch=2, workers=0)
-    settings = {"steps": 40, "log_steps": 10, "learning_rate": 1e-2, "autocast": False, **run}
+    settings = {"steps": 40, "log_steps": 10, "learning_rate": 1e-3, "autocast": False, **run}
     recipe = Recipe("gated", {"channels": 8, **network}, data, ALONE, RunConfig(**settings))  # type: ignore[arg-type]
     places = [read_pictures([folder / name]) for name in ("photos", "masks", "persons")]
     (folder / "run").mkdir()
@@ -115,7 +115,7 @@ def test_the_head_learns_and_the_rest_stays(pictures: Path):
     start = save_untrained(pictures, channels=8, looks=True, likeness=4)
     told = train(pictures, {"looks": True, "likeness": 4, "colours": True}, start)
     errors = [line.split() for line in told if "images/s" in line]
-    assert errors[0][2] == "colours" and float(errors[-1][3]) < float(errors[0][3]) - 0.1
+    assert errors[0][2] == "colours" and float(errors[-1][3]) < float(errors[0][3]) - 0.05
     before = load_file(start)
     after = torch.load(pictures / "run" / "checkpoint.pt", weights_only=True)["generator"]
     assert all(torch.equal(after[name], value) for name, value in before.items())
