@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,12 @@ import wave
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # a process for every core: more threads would only wait for each other
+    for library in ("OMP", "NUMBA"):  # which read this when they are imported, here and in what tests start
+        os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import av
 import numpy as np
