@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # a process for every core: more threads would only wait for each other
+# There is a process for every core: more threads would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
     for library in ("OMP", "NUMBA"):  # which read this when they are imported, here and in what tests start
         os.environ[f"{library}_NUM_THREADS"] = "1"
 
