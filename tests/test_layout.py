@@ -13,17 +13,16 @@ from effect.inpaint import layout
 from effect.inpaint.graphcut import Pairs, expand
 from effect.inpaint.layout import (
     CALM,
-    DOUBT,
+    CAUTION,
     LEAST_TRUST,
-    SURE,
     TOLD_RARITY_WEIGHT,
-    UNSURE,
     Choices,
     choice_costs,
     lay_out,
     trust_in_network,
     unrest,
 )
+from effect.inpaint.looks import SURE, UNSURE
 from effect.inpaint.offsets import (
     common_offsets,
     pixel_grid,
@@ -76,7 +75,7 @@ def test_an_unsure_network_leaves_what_is_there_once_where_it_is(monkeypatch: py
         rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[0]
         dearer.append(rare - common)
     assert dearer[0] == dearer[1] and dearer[3] == pytest.approx(dearer[2], rel=1e-5)
-    grown = TOLD_RARITY_WEIGHT * (np.exp(DOUBT * (UNSURE - SURE)) - 1) * (rarity[8, 8] - rarity[14, 40])
+    grown = TOLD_RARITY_WEIGHT * (np.exp(CAUTION) - 1) * (rarity[8, 8] - rarity[14, 40])
     assert dearer[2] - dearer[1] == pytest.approx(grown, rel=1e-3) and grown > 5_000
 
 

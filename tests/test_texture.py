@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from effect.inpaint import open_inpainter
+from effect.inpaint import open_inpainter, texture
 from effect.inpaint.texture import BROAD_SHARE, synthesize, toward
 
 
@@ -98,11 +98,13 @@ def test_the_guide_decides_between_textures():
 MIDDLE = (slice(70, 110), slice(70, 150))
 
 
-def moved_toward(likely: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def moved_toward(
+    likely: NDArray[np.uint8], unsure: float = 0.0
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A pattern with a large hole in it, and what becomes of it there."""
     truth, hole = weave(period_px=7), np.zeros((160, 200), bool)
     hole[40:140, 40:180] = True
-    painted = toward(likely, truth, hole)
+    painted = toward(likely, truth, hole, unsure)
     np.testing.assert_array_equal(painted[~hole], truth[~hole])
     return truth, painted
 
@@ -122,6 +124,32 @@ def test_the_texture_of_a_piece_of_quite_another_colour_fades():
     moved = painted[MIDDLE].astype(float) - truth[MIDDLE]
     np.testing.assert_allclose(moved.mean(axis=(0, 1)), BROAD_SHARE * (230 - there), atol=2)
     assert (painted[MIDDLE].std(axis=(0, 1)) < 0.25 * truth[MIDDLE].std(axis=(0, 1))).all()
+
+
+def test_edges_that_are_not_likely_fade_where_nothing_is_sure_and_even_texture_stays():
+    even = cv2.GaussianBlur(weave(period_px=7), (0, 0), 12) + np.uint8(15)
+    striped = even + np.uint8(40) * (np.arange(200) // 12 % 2).astype(np.uint8)[:, None]
+    contrast = lambda picture: np.abs(np.diff(picture[MIDDLE].astype(float), axis=0)).mean()
+    left = lambda likely, unsure: (
+        contrast(moved_toward(likely, unsure)[1]) / contrast(moved_toward(likely)[1])
+    )
+    assert left(even, 1.0) > 0.97
+    assert left(striped, 1.0) < 0.3 < left(striped, 0.25) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("rows", "log_variance", "unsure"), [(60, 0.0, 0.0), (100, -2.0, 0.0), (100, 0.0, 1.0), (100, None, 0.0)]
+)
+def test_only_before_a_large_hole_an_unsure_network_makes_edges_fade(
+    monkeypatch: pytest.MonkeyPatch, rows: int, log_variance: float | None, unsure: float
+):
+    asked: list[float] = []
+    monkeypatch.setattr(texture, "toward", lambda likely, picture, hole, unsure: asked.append(unsure))
+    truth, hole = weave(), np.zeros((160, 200), bool)
+    hole[-rows:, 20:180] = True  # 30 or 50 % of the picture
+    expected = None if log_variance is None else np.full((40, 50, 10), log_variance, np.float32)
+    synthesize(truth, hole, blurred_guide(truth, hole), None, expected)
+    assert asked == [pytest.approx(unsure)]
 
 
 def test_what_must_not_be_copied_is_not():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from effect.compiled import compiled
 from effect.inpaint.graphcut import Pairs, expand
 from effect.inpaint.likely import nearness
-from effect.inpaint.looks import LOOKS, looks, texture_strength
+from effect.inpaint.looks import LOOKS, doubt, looks, texture_strength
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
     SOFT_PX,
@@ -38,8 +38,7 @@ LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a 
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
 RARITY_WEIGHT = 3.0  # of how little a place resembles any other: things that are there once stay there once
 TOLD_RARITY_WEIGHT = 5.0  # the same beside what the network tells, which brings them where they would fit
-SURE, UNSURE = -1.0, -0.5  # mean logarithms of the variance of texture between which it counts more and more
-DOUBT = 3.0  # how fast that grows
+CAUTION = 1.5  # e to this power times as much where the network is at a loss: what is there once stays
 HEIGHT_PENALTY = 10_000  # for an offset by a whole picture's height: sky belongs above ground
 WIDTH_PENALTY = 3_000  # for one by a whole picture's width: what is near more likely goes on
 RIM_WEIGHT = 2  # of what a known neighbour has at this offset against what it is
@@ -137,7 +136,7 @@ def choice_costs(
     else:
         costs += trust * looks_costs(choices, picture, missing, expected)
         costs += trust * likeness_costs(choices, missing, expected)
-        costs += TOLD_RARITY_WEIGHT * caution(expected, missing) * rarities
+        costs += TOLD_RARITY_WEIGHT * np.exp(CAUTION * doubt(expected, missing)) * rarities
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
     for dy, dx in NEIGHBOURS:
@@ -163,13 +162,6 @@ def trust_in_network(
         return 1.0
     unlike = rarity[around].mean() / (variance[around].mean() + FAINT)
     return float(np.interp(unlike, [REPEATED, UNLIKE], [LEAST_TRUST, 1.0]))
-
-
-def caution(expected: NDArray[np.float32], missing: NDArray[np.bool_]) -> float:
-    """1 where the network is sure what texture to expect, more where it is not: before a blurred room, what is there
-    once is then better left where it is."""
-    doubt = expected[missing][:, LOOKS : LOOKS + 2].mean()
-    return float(np.exp(DOUBT * (np.clip(doubt, SURE, UNSURE) - SURE)))
 
 
 def looks_costs(

@@ -7,6 +7,7 @@ from effect.inpaint.offsets import known_average
 
 LOOKS = 5  # numbers that say what a place looks like
 COLOUR_UNIT = 63.75  # levels of 255 that weigh as much as one in the logarithm of a strength
+SURE, UNSURE = -1.0, -0.5  # mean logarithms of the variance of expected texture: see `doubt`
 
 
 def looks(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -34,3 +35,12 @@ def texture_strength(picture: NDArray[np.uint8], known: NDArray[np.bool_]) -> ND
     both[:-1, :, 0] = known[:-1] & known[1:]
     both[:, :-1, 1] = known[:, :-1] & known[:, 1:]
     return np.sqrt(known_average(squares, both))
+
+
+def doubt(expected: NDArray[np.float32], missing: NDArray[np.bool_]) -> float:
+    """How unsure a network is of the texture in the hole, 0 to 1: a blurred room behind people leaves it at a loss.
+
+    expected: float32 (H, W, 10 or more), see `effect.inpaint.network.Painted`; missing: bool (H, W).
+    """
+    log_variance = expected[missing][:, LOOKS : LOOKS + 2].mean()
+    return float(np.clip((log_variance - SURE) / (UNSURE - SURE), 0, 1))

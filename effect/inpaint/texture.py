@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out
 from effect.inpaint.likely import agreement
+from effect.inpaint.looks import doubt
 from effect.inpaint.membrane import match_rim
-from effect.inpaint.offsets import pixel_grid
+from effect.inpaint.offsets import known_average, pixel_grid
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
@@ -24,6 +25,9 @@ FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of the picture of likely ones
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
+RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
+RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
+MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
 
@@ -59,6 +63,7 @@ def synthesize(
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
     painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
     places = lay_out(small, missing, usable, painted, expected)
+    unsure = 0.0 if expected is None else doubt(expected, missing) * want(hole)
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
         usable = ~missing & ~covered(avoid, size)
@@ -67,7 +72,7 @@ def synthesize(
         places = move_to_usable(enlarge(places, size), usable)
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
-    return toward(likely, heal(picture, hole, places), hole)
+    return toward(likely, heal(picture, hole, places), hole, unsure)
 
 
 def fit(
@@ -96,17 +101,21 @@ def fit(
 
 
 def toward(
-    likely: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_]
+    likely: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_], unsure: float = 0.0
 ) -> NDArray[np.uint8]:
     """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to the likely ones, (h, w, 3).
 
-    The texture of a piece of quite another colour would stand out like a relief: it fades.
+    The texture of a piece of quite another colour would stand out like a relief: it fades. As do edges that the likely
+    colours do not have, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
     """
     size = likely.shape[1::-1]
-    inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = resize(picture, size, cv2.INTER_AREA)
-    off = (likely.astype(np.float32) - small) * inside
-    keep = agreement(off, FADES, BROAD_PX)[..., None]
+    off = (likely.astype(np.float32) - small) * inside[..., None]
+    keep = agreement(off, FADES, BROAD_PX)
+    if unsure:
+        keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unrest(off, inside > 0)
+    keep = keep[..., None]
     broad = cv2.GaussianBlur(small.astype(np.float32), (0, 0), BROAD_PX)
     change = BROAD_SHARE * cv2.GaussianBlur(off, (0, 0), BROAD_PX) + (1 - keep) * broad
     levels, kept = (
@@ -117,6 +126,18 @@ def toward(
         levels[..., channel] += kept * picture[..., channel]
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return fill(picture, hole, levels.astype(np.uint8))
+
+
+def want(hole: NDArray[np.bool_]) -> float:
+    """How much too little of a picture is left to go by, from 0 to 1: a person who fills it leaves but a rim."""
+    return float(np.interp(hole.mean(), MUCH_MISSING, [0, 1]))
+
+
+def unrest(off: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How uneven broad colours (h, w, 3) are over what is inside (h, w) of the surroundings: their variance, (h, w)."""
+    broad = cv2.GaussianBlur(off, (0, 0), BROAD_PX)
+    mean = known_average(broad, inside, RELIEF_PX)
+    return known_average((broad - mean) ** 2, inside, RELIEF_PX).mean(axis=2)
 
 
 def pyramid(width: int, height: int) -> list[tuple[int, int]]:
