@@ -63,7 +63,7 @@ def synthesize(
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
     painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
     places = lay_out(small, missing, usable, painted, expected)
-    unsure = 0.0 if expected is None else doubt(expected, missing) * want(hole)
+    unsure = 0.0 if expected is None else doubt(expected, missing) * scarcity(hole)
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
         usable = ~missing & ~covered(avoid, size)
@@ -128,7 +128,7 @@ def toward(
     return fill(picture, hole, levels.astype(np.uint8))
 
 
-def want(hole: NDArray[np.bool_]) -> float:
+def scarcity(hole: NDArray[np.bool_]) -> float:
     """How much too little of a picture is left to go by, from 0 to 1: a person who fills it leaves but a rim."""
     return float(np.interp(hole.mean(), MUCH_MISSING, [0, 1]))
 
