@@ -112,12 +112,12 @@ def toward(
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
+    broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
     keep = agreement(off, FADES, BROAD_PX)
     if unsure:
-        keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unrest(off, inside > 0)
+        keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
     keep = keep[..., None]
-    broad = cv2.GaussianBlur(small.astype(np.float32), (0, 0), BROAD_PX)
-    change = BROAD_SHARE * cv2.GaussianBlur(off, (0, 0), BROAD_PX) + (1 - keep) * broad
+    change = BROAD_SHARE * broadly_off + (1 - keep) * broad
     levels, kept = (
         np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         for one in (change, keep)
@@ -133,11 +133,10 @@ def scarcity(hole: NDArray[np.bool_]) -> float:
     return float(np.interp(hole.mean(), MUCH_MISSING, [0, 1]))
 
 
-def unrest(off: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How uneven broad colours (h, w, 3) are over what is inside (h, w) of the surroundings: their variance, (h, w)."""
-    broad = cv2.GaussianBlur(off, (0, 0), BROAD_PX)
-    mean = known_average(broad, inside, RELIEF_PX)
-    return known_average((broad - mean) ** 2, inside, RELIEF_PX).mean(axis=2)
+def unevenness(values: NDArray, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Variance of values (h, w, 3) over what is inside (h, w) of the surroundings, mean of the channels: (h, w)."""
+    mean = known_average(values, inside, RELIEF_PX)
+    return known_average((values - mean) ** 2, inside, RELIEF_PX).mean(axis=2)
 
 
 def pyramid(width: int, height: int) -> list[tuple[int, int]]:
