@@ -26,7 +26,7 @@ demo: $(VENV)/user.stamp  ## render out/demo.mp4 from a portrait
 	$(RUN) cli.py vanish assets/demo/astronaut.jpg -o out/demo.mp4 --force
 
 test: check  ## lint, types and all tests
-	$(RUN) -m pytest -q -n auto --dist worksteal
+	$(RUN) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
 check: $(VENV)/developer.stamp  ## lint and types
 	$(RUN) -m ruff check .

@@ -115,7 +115,7 @@ def test_the_head_learns_and_the_rest_stays(pictures: Path):
     start = save_untrained(pictures, channels=8, looks=True, likeness=4)
     told = train(pictures, {"looks": True, "likeness": 4, "colours": True}, start)
     errors = [line.split() for line in told if "images/s" in line]
-    assert errors[0][2] == "colours" and float(errors[-1][3]) < float(errors[0][3]) - 0.05
+    assert errors[0][2] == "colours" and float(errors[-1][3]) < float(errors[0][3]) - 0.1
     before = load_file(start)
     after = torch.load(pictures / "run" / "checkpoint.pt", weights_only=True)["generator"]
     assert all(torch.equal(after[name], value) for name, value in before.items())

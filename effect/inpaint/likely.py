@@ -38,7 +38,8 @@ def propose(
     longer_px = max(hole.shape)
     painted = np.asarray(cv2.resize(guide, hole.shape[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     spread = march(rgb, hole | avoid)
-    alike = agreement(spread.astype(np.float32) - painted, ODD, ODD_SIZE * longer_px)
+    off = cv2.GaussianBlur(spread.astype(np.float32) - painted, (0, 0), ODD_SIZE * longer_px)
+    alike = agreement(off, ODD)
     matched = match_rim(rgb, painted, hole, ~avoid * alike)
     near = nearness(hole, SPREAD_REACH * longer_px)
     mixed = matched + (near * alike)[..., None] * (spread.astype(np.float32) - matched)
@@ -46,10 +47,9 @@ def propose(
     return Proposals(likely, matched, spread, alike)
 
 
-def agreement(off: NDArray[np.float32], halves_at: float, size_px: float) -> NDArray[np.float32]:
-    """1 where colours agree over so many pixels, a half where they are so many levels off (h, w, 3): float32 (h, w)."""
-    broadly = cv2.GaussianBlur(off, (0, 0), size_px)
-    return 1 / (1 + (broadly**2).sum(axis=2) / np.float32(halves_at**2))
+def agreement(off: NDArray, halves_at: float) -> NDArray[np.float32]:
+    """1 where colours agree, a half where they are so many levels off, float32 (h, w, 3): float32 (h, w)."""
+    return 1 / (1 + (off**2).sum(axis=2) / np.float32(halves_at**2))
 
 
 def nearness(missing: NDArray[np.bool_], reach_px: float) -> NDArray[np.float32]:

@@ -113,7 +113,7 @@ def toward(
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
     broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
-    keep = agreement(off, FADES, BROAD_PX)
+    keep = agreement(broadly_off, FADES)
     if unsure:
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
     keep = keep[..., None]
