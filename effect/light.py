@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from effect.butterflies import Light
+from effect.grain import grain_level
 from effect.scene import Scene
 
 GLOW_AMBIENT = 1.2
@@ -19,7 +19,6 @@ THICKEST_HAZE = 0.22  # ... or no dark one
 # Of the colour of the brightest spots, for a white wall and a white coat look alike here.
 WARMTH_SHARE, MOST_WARMTH = 0.6, 0.12
 MOST_GRAIN = 6.0
-FLAT_SHARE = 30  # per cent of the pixels, those with the least contrast, in which grain is measured
 
 
 def estimate_light(scene: Scene) -> Light:
@@ -41,7 +40,7 @@ def estimate_light(scene: Scene) -> Light:
         direction=(aside, 0.6, 0.75),
         rgb=_colour(gain),
         haze_rgb=_colour(haze),
-        grain=float(_on_grid(min(_grain(scene.photo), MOST_GRAIN))),
+        grain=float(_on_grid(min(grain_level(scene.photo), MOST_GRAIN))),
     )
 
 
@@ -49,22 +48,6 @@ def glowing(light: Light, glow: float) -> Light:
     """Light under which wings shine by themselves: from all sides, and more than white at a glow of 1."""
     ambient, diffuse = light.ambient + GLOW_AMBIENT * glow, light.diffuse * (1 - glow / 2)
     return replace(light, ambient=ambient, diffuse=diffuse, halo=glow)
-
-
-def _grain(photo: NDArray[np.uint8]) -> float:
-    """Standard deviation of the noise, 0-255, in the flattest places (Immerkaer, "Fast noise variance estimation",
-    Computer Vision and Image Understanding 1996)."""
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    noise = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))[1:-1, 1:-1]
-    smooth = cv2.blur(grey, (5, 5))
-    slope = np.abs(cv2.Sobel(smooth, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    level, slope = smooth[1:-1, 1:-1], slope[1:-1, 1:-1]
-    unclipped = (level > 8) & (level < 247)
-    if not unclipped.any():
-        return 0.0
-    flat = unclipped & (slope <= np.percentile(slope[unclipped], FLAT_SHARE))
-    return float(np.sqrt(np.pi / 2) / 6 * noise[flat].mean())
 
 
 def _on_grid(value: NDArray[np.float64] | float) -> NDArray[np.float64]:

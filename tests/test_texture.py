@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from effect.grain import grain_level
 from effect.inpaint import open_inpainter, texture
 from effect.inpaint.texture import BROAD_SHARE, synthesize, toward
 
@@ -101,8 +102,9 @@ MIDDLE = (slice(70, 110), slice(70, 150))
 def moved_toward(
     likely: NDArray[np.uint8], unsure: float = 0.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A pattern with a large hole in it, and what becomes of it there."""
+    """A pattern with a large hole in it, plain above and below, and what becomes of it there."""
     truth, hole = weave(period_px=7), np.zeros((160, 200), bool)
+    truth[:30] = truth[150:] = 120
     hole[40:140, 40:180] = True
     painted = toward(likely, truth, hole, unsure)
     np.testing.assert_array_equal(painted[~hole], truth[~hole])
@@ -191,3 +193,22 @@ def test_the_default_inpainter_restores_a_textured_wall_sharply_and_telea_does_n
     }
     assert 0.7 < sharpness["gated"] < 1.3
     assert sharpness["telea"] < 0.5
+
+
+def test_grain_stays_where_texture_fades():
+    """A large hole in which nothing is sure: its edges fade, the noise over all the photo does not."""
+    noise = np.random.default_rng(3).normal(0, 5, (240, 320, 3))
+    flat = np.clip(np.rint(120 + noise), 0, 255).astype(np.uint8)
+    hole = np.zeros((240, 320), bool)
+    hole[20:, 40:280] = True
+    other = np.zeros((60, 80, 3), np.uint8)  # likely colours far from all that is known: every piece fades
+    assert grain_level(toward(other, flat, hole, 1.0), hole) > 0.8 * grain_level(flat, ~hole)
+
+
+def test_edges_far_stronger_than_the_grain_fade_still():
+    bars = np.full((240, 320, 3), 100, np.uint8)
+    bars[:, ::16] = 220
+    hole = np.zeros((240, 320), bool)
+    hole[20:, 40:280] = True
+    faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, 1.0)
+    assert np.ptp(faded[100, 100:200].astype(int), axis=0).max() < 0.4 * 120

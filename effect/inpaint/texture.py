@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.grain import grain_level
 from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out
 from effect.inpaint.likely import agreement
@@ -27,6 +28,7 @@ BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of t
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
+GRAIN_PX, GRAIN_TIMES = 1.2, 3.0  # grain is finer than this, and seldom so many standard deviations strong
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
@@ -107,6 +109,7 @@ def toward(
 
     The texture of a piece of quite another colour would stand out like a relief: it fades. As do edges that the likely
     colours do not have, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
+    Grain stays.
     """
     size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -122,8 +125,11 @@ def toward(
         np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         for one in (change, keep)
     )
+    most = GRAIN_TIMES * grain_level(picture, ~hole)
     for channel in range(3):  # in place, as it is large
-        levels[..., channel] += kept * picture[..., channel]
+        values = picture[..., channel].astype(np.float32)
+        fine = values - cv2.GaussianBlur(values, (0, 0), GRAIN_PX)
+        levels[..., channel] += kept * values + (1 - kept) * np.clip(fine, -most, most)
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return fill(picture, hole, levels.astype(np.uint8))
 
