@@ -15,7 +15,8 @@ import numpy as np
 
 from effect.errors import UserError
 from effect.photo import load_photo
-from effect.segment import HOLE_GROWTH_SHARE, Segmenter, matte_of, open_segmenter
+from effect.segment import Segmenter, matte_of, open_segmenter
+from effect.segment.hole import grown, growth_px
 from effect.segment.matting import estimate_foreground
 
 
@@ -47,7 +48,7 @@ def score_photo(rgb: np.ndarray, truth: np.ndarray, segmenter: Segmenter) -> Sco
     mask = alpha > 0.5
     return Score(
         overlap(mask, truth),
-        missed_share(grown(mask), truth),
+        missed_share(grown(mask, growth_px(len(mask))), truth),
         missed_share(hole, truth),
         1000 * (answered - started),
         1000 * (matted - 2 * answered + started),
@@ -59,13 +60,6 @@ def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
     """Intersection over union of two masks bool (H, W); 1 when both are empty."""
     union = int((mask | truth).sum())
     return int((mask & truth).sum()) / union if union else 1.0
-
-
-def grown(mask: np.ndarray) -> np.ndarray:
-    """A mask bool (H, W) grown on all sides by 1.5 % of its height."""
-    radius = max(1, round(HOLE_GROWTH_SHARE * mask.shape[0]))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask.astype(np.uint8), disc).astype(bool)
 
 
 def missed_share(mask: np.ndarray, truth: np.ndarray) -> float:

@@ -118,7 +118,8 @@ def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models:
     rgb = scale_picture(photo.rgb, working)
     if settings.mask:
         mask = load_mask(settings.mask, photo.size)
-        matte = matte_from_mask(rgb, scale_mask(mask, working), edges=settings.edges)
+        segmenter = None if settings.plate else models.segmenter
+        matte = matte_from_mask(rgb, scale_mask(mask, working), segmenter, edges=settings.edges)
     else:
         at = scale_points(settings.at, working)
         matte = matte_of(rgb, models.segmenter, at=at, edges=settings.edges)

@@ -13,11 +13,12 @@ from silhouettes import Given, grey, person_shape
 
 from effect.errors import UserError
 from effect.photo import load_photo
-from effect.segment import HOLE_GROWTH_SHARE, matte_from_mask, matte_of, open_segmenter
+from effect.segment import matte_from_mask, matte_of, open_segmenter
+from effect.segment.hole import grown, growth_px
 from effect.segment.passes import person_boxes, person_probability, tiles
 from effect.weights import MODELS_FOLDER, checked_weights
-from pipelines.bench_segment import grown, missed_share, overlap
 from pipelines.bench_segment import main as bench
+from pipelines.bench_segment import missed_share, overlap
 
 ROOT = Path(__file__).resolve().parent.parent
 ASTRONAUT = ROOT / "assets" / "demo" / "astronaut.jpg"
@@ -122,7 +123,7 @@ def test_the_hole_holds_the_matte_and_a_margin_around_it():
     person = np.zeros((400, 300), bool)
     person[150:, 100:200] = True
     matte = matte_of(grey(person), Given(person), edges="fast")
-    margin = round(HOLE_GROWTH_SHARE * 400)
+    margin = growth_px(400)
     assert matte.hole[matte.alpha >= 0.25].all()
     assert matte.hole[300, 100 - margin : 200 + margin].all()
     assert not matte.hole[300, : 100 - 3 * margin].any()
@@ -259,7 +260,7 @@ def test_the_measurement_counts_overlap_and_missed_pixels():
     mask[50:150, 20:50] = True
     assert overlap(mask, truth) == 0.5
     assert missed_share(mask, truth) == 0.5
-    assert missed_share(grown(mask), truth) == pytest.approx(0.45)
+    assert missed_share(grown(mask, growth_px(len(mask))), truth) == pytest.approx(0.45)
 
 
 def test_the_measurement_prints_its_numbers(tmp_path, capsys, segmenter, astronaut):

@@ -10,9 +10,6 @@ import numpy as np
 
 from effect.errors import UserError
 
-HOLE_ALPHA = 0.25  # from here on a pixel shows too much of the person to be kept as background
-HOLE_GROWTH_SHARE = 0.015  # of the photo's height: grown so that no rim, contact shadow or blur stays
-
 
 @dataclass(frozen=True)
 class Matte:
@@ -65,11 +62,16 @@ def matte_of(
     probability = with_held_things(rgb, cleaned(everybody))
     if at:
         probability = picked(rgb, probability, at)
-    return _matte(refine(rgb, probability, edges), everybody)
+    return _matte(rgb, refine(rgb, probability, edges), everybody)
 
 
-def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -> Matte:
-    """The matte of a ready mask bool (H, W), its edges softened along those of the photo uint8 (H, W, 3)."""
+def matte_from_mask(
+    rgb: np.ndarray, mask: np.ndarray, segmenter: Segmenter | None = None, edges: str = "matting"
+) -> Matte:
+    """The matte of a ready mask bool (H, W), its edges softened along those of the photo uint8 (H, W, 3).
+
+    segmenter: finds the people beside it, if need be. Raises UserError for a mask of another size and an empty one.
+    """
     from effect.segment.matting import refine
 
     if mask.shape != rgb.shape[:2]:
@@ -80,16 +82,11 @@ def matte_from_mask(rgb: np.ndarray, mask: np.ndarray, edges: str = "matting") -
     if not mask.any():
         raise UserError("the mask is empty: paint the person white")
     alpha = refine(rgb, mask.astype(np.float32), edges)
-    return _matte(alpha, alpha)
+    everybody = segmenter.probability(rgb) if segmenter else alpha
+    return _matte(rgb, alpha, everybody)
 
 
-def _matte(alpha: np.ndarray, everybody: np.ndarray) -> Matte:
-    import cv2
+def _matte(rgb: np.ndarray, alpha: np.ndarray, everybody: np.ndarray) -> Matte:
+    from effect.segment.hole import hole_behind
 
-    radius = max(1, round(HOLE_GROWTH_SHARE * alpha.shape[0]))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    hole, people = (
-        cv2.dilate((opacity >= HOLE_ALPHA).astype(np.uint8), disc).astype(bool)
-        for opacity in (alpha, everybody)
-    )
-    return Matte(alpha, hole, others=people & ~hole)
+    return Matte(alpha, *hole_behind(rgb, alpha, everybody))

@@ -1,0 +1,160 @@
+"""What is restored behind a person: their rim, their loose hair, their shadow; not other people, not the ground."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from silhouettes import Given, grey
+
+from effect.segment import matte_from_mask
+from effect.segment.hole import growth_px, hole_behind
+from effect.segment.shadows import BEFORE, even_light, with_shadows
+
+HEIGHT, WIDTH = 400, 500
+FEET = 300  # the row on which the person stands
+
+
+def standing(column: int = 250, bottom: int = FEET) -> NDArray[np.bool_]:
+    person = np.zeros((HEIGHT, WIDTH), bool)
+    person[bottom - 220 : bottom, column - 25 : column + 25] = True
+    return person
+
+
+def ground(darker: NDArray[np.bool_] | None = None, by: float = 0.6) -> NDArray[np.uint8]:
+    """A floor that is brighter in front and on the right, with a little grain; a shadow with soft edges on it."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    light = 110 + 0.15 * y + 0.05 * x + np.random.default_rng(2).normal(0, 3, (HEIGHT, WIDTH))
+    if darker is not None:
+        light = light * (1 - (1 - by) * cv2.GaussianBlur(darker.astype(np.float64), (0, 0), 2))
+    return np.clip(np.rint(light), 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+def ellipse(centre: tuple[int, int], half: tuple[int, int]) -> NDArray[np.bool_]:
+    canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
+    return cv2.ellipse(canvas, centre, half, 0, 0, 360, 1, -1) > 0
+
+
+def stripe(rows: slice, columns: slice) -> NDArray[np.bool_]:
+    canvas = np.zeros((HEIGHT, WIDTH), bool)
+    canvas[rows, columns] = True
+    return canvas
+
+
+NOBODY = np.zeros((HEIGHT, WIDTH), bool)
+
+
+# shadows
+
+
+def test_a_shadow_beside_the_feet_belongs_to_the_hole():
+    shadow, person = ellipse((280, 305), (50, 14)), standing()
+    hole = with_shadows(ground(shadow), person, NOBODY)
+    assert hole[person].all()
+    assert hole[shadow].mean() > 0.95
+    assert (hole & ~shadow & ~person).sum() < 0.6 * shadow.sum()
+
+
+def test_the_hole_stays_as_it_is_on_ground_without_a_shadow():
+    person = standing()
+    np.testing.assert_array_equal(with_shadows(ground(), person, NOBODY), person)
+
+
+@pytest.mark.parametrize(
+    "dark",
+    [
+        pytest.param(stripe(np.s_[296:316], np.s_[:]), id="a stripe across the street"),
+        pytest.param(stripe(np.s_[230:], np.s_[:250]), id="half of the ground"),
+        pytest.param(ellipse((250, 100), (60, 30)), id="a poster on the wall"),
+        pytest.param(ellipse((430, 305), (30, 10)), id="another's shadow"),
+        pytest.param(stripe(np.s_[302:305], np.s_[250:330]), id="a joint between stones"),
+    ],
+)
+def test_what_is_dark_for_another_reason_stays(dark):
+    person = standing()
+    np.testing.assert_array_equal(with_shadows(ground(dark), person, NOBODY), person)
+
+
+def test_a_long_shadow_is_followed_so_far_and_no_farther():
+    person, shadow = standing(), stripe(np.s_[290:304], np.s_[250:])
+    grown_by = with_shadows(ground(shadow), person, NOBODY) & ~person
+    assert grown_by[297, 280:340].all()
+    assert not grown_by[:, 400:].any()
+    assert np.nonzero(grown_by.any(axis=1))[0][-1] < FEET + BEFORE * 220
+
+
+def test_whom_the_photo_cuts_off_has_no_feet_in_it():
+    person = standing(bottom=HEIGHT)
+    shadow = ellipse((300, 390), (60, 12))
+    np.testing.assert_array_equal(with_shadows(ground(shadow), person, NOBODY), person)
+
+
+def test_nobody_who_stays_is_taken_for_a_shadow():
+    person, shadow = standing(), ellipse((300, 305), (60, 14))
+    other = ellipse((330, 300), (20, 30))
+    assert not (with_shadows(ground(shadow), person, other) & other).any()
+
+
+def test_a_shadow_is_found_in_a_large_photo_too():
+    shadow, person = ellipse((280, 305), (50, 14)), standing()
+    size = 3 * WIDTH, 3 * HEIGHT
+    large = lambda mask: cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    hole = with_shadows(cv2.resize(ground(shadow), size), large(person), large(NOBODY))
+    assert hole[large(shadow)].mean() > 0.95
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (3, 400), (400, 3), (30, 30)])
+def test_photos_of_any_shape_pass(height, width):
+    hole = np.zeros((height, width), bool)
+    hole[: height // 2, : max(1, width // 2)] = True
+    photo = np.full((height, width, 3), 90, np.uint8)
+    np.testing.assert_array_equal(with_shadows(photo, hole, np.zeros_like(hole)), hole)
+
+
+def test_the_lights_fit_is_not_drawn_down_by_a_shadow():
+    y, x = np.mgrid[-1:1:60j, -1:1:80j].astype(np.float32)
+    light = 4 + 0.3 * x - 0.2 * y * y
+    shaded = light - 0.7 * (x**2 + y**2 < 0.2)
+    everywhere = np.ones(light.shape, bool)
+    even, uneven = even_light(np.dstack([x, y]), shaded, everywhere, np.ones_like(light))
+    np.testing.assert_allclose(even, light, atol=0.02)
+    assert uneven < 0.02
+
+
+# rims, hair, other people
+
+
+def test_loose_hair_widens_the_hole_and_a_soft_sleeve_does_not():
+    alpha = cv2.GaussianBlur(standing().astype(np.float32), (0, 0), 1)
+    hair = np.zeros_like(alpha)
+    hair[100:140, 275:290] = 0.3  # partly covered over many pixels
+    plain, _ = hole_behind(ground(), alpha, alpha)
+    wider, _ = hole_behind(ground(), np.maximum(alpha, hair), alpha)
+    margin = growth_px(HEIGHT)
+    assert not plain[120, 275 + 2 * margin :].any()
+    assert wider[120, : 289 + 2 * margin][250:].all()
+    np.testing.assert_array_equal(wider[220:], plain[220:])
+
+
+def test_the_rim_that_only_the_coarse_probability_sees_is_restored_too():
+    alpha = standing().astype(np.float32)
+    fuzzy = cv2.dilate(alpha, np.ones((9, 9), np.uint8))
+    hole, others = hole_behind(ground(), alpha, fuzzy)
+    assert not others.any()
+    assert hole[200, 250 + 29 + growth_px(HEIGHT) - 1]
+
+
+def test_people_who_stay_are_kept_out_of_the_hole():
+    alpha, distant = standing().astype(np.float32), ellipse((100, 250), (4, 9))
+    neighbour = standing(column=310)
+    everybody = np.maximum(alpha, np.maximum(neighbour, distant).astype(np.float32))
+    hole, others = hole_behind(ground(), alpha, everybody)
+    assert others[neighbour & ~hole].all() and others[distant].all()
+    assert not hole[:, 300:].any() and not hole[distant].any()
+
+
+def test_people_beside_a_mask_are_found_if_there_is_a_segmenter():
+    mask, other = standing(column=120), standing(column=380)
+    both = Given((mask | other).astype(np.float32))
+    matte = matte_from_mask(grey(mask), mask, both, edges="fast")
+    assert matte.others[other].all() and not matte.hole[other].any()
+    assert not matte_from_mask(grey(mask), mask, edges="fast").others.any()
