@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 .PHONY: help setup demo test check bench bench-segment bench-restore
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/user.stamp  ## install what a user needs into .venv
 
@@ -38,5 +38,6 @@ bench: $(VENV)/developer.stamp  ## how fast clips are drawn, beside the encoder 
 bench-segment: $(VENV)/developer.stamp  ## how well people are found: PERSONS=FOLDER of NAME_img.jpg and NAME_mask.png
 	$(RUN) -m pipelines.bench_segment $(or $(PERSONS),$(error name photos with masks: make bench-segment PERSONS=FOLDER))
 
-bench-restore: $(VENV)/developer.stamp  ## how good restored backgrounds are: CASES=FOLDER of NAME_image, NAME_mask, NAME_truth; VGG=FILE
-	$(RUN) -m pipelines.bench_restore $(or $(CASES),$(error name the cases: make bench-restore CASES=FOLDER)) $(VGG)
+bench-restore: $(VENV)/developer.stamp  ## how good restored backgrounds are: CASES=FOLDER of NAME_image, NAME_mask, NAME_truth; VGG=FILE STLPIPS=FILE or MEGAPIXELS=12
+	$(RUN) -m pipelines.bench_restore $(or $(CASES),$(error name the cases: make bench-restore CASES=FOLDER)) \
+		$(if $(VGG),--vgg $(VGG)) $(if $(STLPIPS),--stlpips $(STLPIPS)) $(if $(MEGAPIXELS),--megapixels $(MEGAPIXELS))

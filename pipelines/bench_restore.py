@@ -1,12 +1,15 @@
 """Measure restored backgrounds against true ones, beside what anybody can have without training.
 
-    python -m pipelines.bench_restore FOLDER [VGG16.safetensors]
+    python -m pipelines.bench_restore FOLDER [--vgg VGG16.safetensors] [--stlpips vgg_shift_tolerant.pth]
 
-The folder holds NAME_image, NAME_mask (white = missing) and NAME_truth as pictures, and optionally NAME_attacked, the
-mask with parts of its contour bitten away. Scored are the pixels of NAME_mask, all that the person hides. Prints a
-table for each kind of mask and draws out/restored.png: image, each row's picture, truth.
+The folder holds NAME_image or NAME_img, NAME_mask (white = missing) and NAME_truth or NAME_bg as pictures, and
+optionally NAME_attacked, the mask with parts of its contour bitten away. Scored are the pixels of NAME_mask, all that
+the person hides. Prints a table for each kind of mask and draws out/restored.png: image, each row's picture, truth.
+
+With --megapixels the cases are enlarged, and grain is added: what that costs, and how sharp it is, beside pypatchmatch.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -18,25 +21,31 @@ import numpy as np
 
 from effect.errors import UserError
 from effect.inpaint import open_inpainter
+from effect.memory import peak_memory_mib
 from effect.photo import load_photo, save_image
 from pipelines.markdown import table
 from pipelines.metrics import gradient_energy, perceptual_distance, psnr, seam, ssim
-from pipelines.peers import Fill, all_peers
+from pipelines.peers import Fill, all_peers, fill_with_patches
+from pipelines.stlpips import ShiftTolerantDistance
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
 SHEET = Path("out/restored.png")
-SHEET_CASES, SHEET_HEIGHT_PX = 12, 160
+SHEET_CASES, SHEET_HEIGHT_PX = 20, 160
 MASKS = {"mask": "clean masks", "attacked": "attacked masks"}
 COLUMNS = {  # heading: digits
     "PSNR": 2,
     "SSIM": 3,
     "perceptual": 3,
+    "ST-LPIPS": 3,
     "sharpness": 2,  # gradient energy beside the truth's
     "in / around": 2,  # that of the hole beside that of its known surroundings
     "seam": 2,
     "CPU s": 2,
 }
 RATIOS = [list(COLUMNS).index(name) for name in ("sharpness", "in / around")]
+FILES = {"image": ("image", "img"), "truth": ("truth", "bg")}  # what is called by either name
+LARGE_CASES = 2
+GRAIN = 4.0  # standard deviation of that added to enlarged cases, in levels of each channel
 AROUND_SHARE = 0.04  # of the picture's longer side: how wide the surroundings are
 
 
@@ -57,7 +66,9 @@ def load_cases(folder: Path, mask: str) -> list[Case]:
         name = path.stem.removesuffix(f"_{mask}")
         pictures = {}
         for kind in ("image", "truth", "mask", mask):
-            found = sorted(folder.glob(f"{name}_{kind}.*"))
+            found = [
+                file for word in FILES.get(kind, (kind,)) for file in sorted(folder.glob(f"{name}_{word}.*"))
+            ]
             if not found:
                 raise UserError(f"{folder} has no {name}_{kind} beside {path.name}")
             pictures[kind] = load_photo(found[0]).rgb
@@ -66,8 +77,29 @@ def load_cases(folder: Path, mask: str) -> list[Case]:
     return cases
 
 
-def score(fill: Fill, cases: Sequence[Case], vgg: VGGFeatures | None) -> tuple[list[float], list[np.ndarray]]:
-    """The means of COLUMNS over the cases, and the restored pictures."""
+def enlarged(case: Case, megapixels: float) -> Case:
+    """The case at another size, with grain; its known pixels are the truth's, as a photo has but one grain."""
+    height, width = case.hole.shape
+    scale = (megapixels * 1e6 / (height * width)) ** 0.5
+    size = round(width * scale), round(height * scale)
+    hole, hidden = (
+        cv2.resize(part.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        for part in (case.hole, case.hidden)
+    )
+    truth = np.asarray(cv2.resize(case.truth, size, interpolation=cv2.INTER_CUBIC), np.float32)
+    grain = np.random.default_rng(0).normal(0, GRAIN, truth.shape).astype(np.float32)
+    levels = np.clip(np.rint(truth + grain), 0, 255).astype(np.uint8)
+    image = cv2.resize(case.image, size, interpolation=cv2.INTER_CUBIC)
+    return Case(np.where(hidden[..., None], image, levels), levels, hole, hidden)
+
+
+def score(
+    fill: Fill,
+    cases: Sequence[Case],
+    vgg: VGGFeatures | None,
+    stlpips: ShiftTolerantDistance | None = None,
+) -> tuple[list[float], list[np.ndarray]]:
+    """The means of COLUMNS over the cases, and the restored pictures; not a number where there is no network for it."""
     rows, restored = [], []
     for case in cases:
         started = time.process_time()
@@ -77,7 +109,9 @@ def score(fill: Fill, cases: Sequence[Case], vgg: VGGFeatures | None) -> tuple[l
         energy = gradient_energy(picture, case.hidden)
         sharpness = energy / gradient_energy(case.truth, case.hidden)
         in_to_around = energy / gradient_energy(case.truth, surroundings(case.hidden))
-        quality = (psnr(picture, case.truth, case.hidden), ssim(picture, case.truth, case.hidden), distance)
+        tolerant = stlpips(picture, case.truth, case.hidden) if stlpips else float("nan")
+        db, similarity = psnr(picture, case.truth, case.hidden), ssim(picture, case.truth, case.hidden)
+        quality = (db, similarity, distance, tolerant)
         step = seam(picture, case.truth, case.hidden)
         rows.append([*quality, sharpness, in_to_around, step, seconds])
         restored.append(picture)
@@ -94,20 +128,18 @@ def surroundings(region: np.ndarray) -> np.ndarray:
     return (away_px > 0) & (away_px <= width_px)
 
 
-def bench(folder: Path, vgg: VGGFeatures | None) -> str:
+def bench(folder: Path, vgg: VGGFeatures | None, stlpips: ShiftTolerantDistance | None) -> str:
     """The tables in markdown. Raises UserError when the folder holds no case."""
-    inpainter = open_inpainter("gated", notice=lambda text: print(text, file=sys.stderr))
-    fills: dict[str, Fill] = {"this project": inpainter.restore, **all_peers()}
+    fills: dict[str, Fill] = {"this project": this_project(), **all_peers()}
     tables = []
     for mask, title in MASKS.items():
         cases = load_cases(folder, mask)
         if not cases:
             continue
-        score(fills["this project"], cases[:1], None)  # compile and load what only the first would pay for
         rows, columns = [], []
         for name, fill in fills.items():
-            means, restored = score(fill, cases, vgg)
-            rows.append([name, *(f"{mean:.{d}f}" for mean, d in zip(means, COLUMNS.values(), strict=True))])
+            means, restored = score(fill, cases, vgg, stlpips)
+            rows.append(row_of(name, means))
             columns.append(restored)
         if mask == "mask":
             save_sheet(cases, columns)
@@ -115,6 +147,34 @@ def bench(folder: Path, vgg: VGGFeatures | None) -> str:
     if not tables:
         raise UserError(f"{folder} holds no NAME_mask picture beside NAME_image and NAME_truth")
     return "\n".join(tables)
+
+
+def bench_large(folder: Path, megapixels: float) -> str:
+    """The table of the first cases, enlarged, beside pypatchmatch; and the memory that restoring took."""
+    cases = [enlarged(case, megapixels) for case in load_cases(folder, "mask")[:LARGE_CASES]]
+    if not cases:
+        raise UserError(f"{folder} holds no NAME_mask picture beside NAME_image and NAME_truth")
+    own = this_project()
+    own(cases[0].image, cases[0].hole)
+    memory = peak_memory_mib()  # before anything is scored, which takes more
+    fills = {"this project": own, "pypatchmatch": fill_with_patches}
+    rows = [row_of(name, score(fill, cases, None)[0]) for name, fill in fills.items()]
+    head = f"{len(cases)} cases of {megapixels:g} megapixels, clean masks; at most {memory} MiB held for this project's"
+    return f"{head}\n\n{table(['', *COLUMNS], rows)}\n"
+
+
+def this_project() -> Fill:
+    """The default inpainter; what only the first picture would pay for is compiled and loaded."""
+    inpainter = open_inpainter("gated", notice=lambda text: print(text, file=sys.stderr))
+    rng = np.random.default_rng(0)
+    hole = np.zeros((240, 320), bool)
+    hole[80:160, 120:200] = True
+    inpainter.restore(rng.integers(0, 256, (240, 320, 3)).astype(np.uint8), hole)
+    return inpainter.restore
+
+
+def row_of(name: str, means: Sequence[float]) -> list[str]:
+    return [name, *(f"{mean:.{digits}f}" for mean, digits in zip(means, COLUMNS.values(), strict=True))]
 
 
 def save_sheet(cases: Sequence[Case], columns: Sequence[Sequence[np.ndarray]]) -> None:
@@ -132,10 +192,20 @@ def save_sheet(cases: Sequence[Case], columns: Sequence[Sequence[np.ndarray]]) -
 
 
 def main(arguments: list[str]) -> int:
-    if not 1 <= len(arguments) <= 2:
-        raise UserError("usage: python -m pipelines.bench_restore FOLDER [VGG16.safetensors]")
-    vgg = open_vgg(Path(arguments[1])) if len(arguments) == 2 else None
-    print(bench(Path(arguments[0]), vgg))
+    parser = argparse.ArgumentParser(prog="python -m pipelines.bench_restore")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--vgg", type=Path, help="VGG16's weights, for the column perceptual")
+    parser.add_argument("--stlpips", type=Path, help="weights for the column ST-LPIPS")
+    parser.add_argument("--megapixels", type=float, help="enlarge the first cases to so many")
+    given = parser.parse_args(arguments)
+    if given.megapixels is not None:
+        if not 0 < given.megapixels <= 100:
+            raise UserError("--megapixels must be above 0 and at most 100")
+        print(bench_large(given.folder, given.megapixels))
+        return 0
+    vgg = open_vgg(given.vgg) if given.vgg else None
+    stlpips = ShiftTolerantDistance(given.stlpips) if given.stlpips else None
+    print(bench(given.folder, vgg, stlpips))
     return 0
 
 

@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from effect.errors import UserError
+from effect.grain import grain_level
 from effect.photo import save_image
-from pipelines.bench_restore import load_cases, score, surroundings
+from pipelines.bench_restore import (
+    COLUMNS,
+    GRAIN,
+    Case,
+    bench_large,
+    enlarged,
+    load_cases,
+    score,
+    surroundings,
+)
 from pipelines.metrics import gradient_energy, seam
 from pipelines.peers import all_peers, fill_with_mean
 
@@ -41,12 +51,12 @@ def test_an_attacked_case_is_scored_over_all_that_the_person_hides(folder):
 
 def test_the_truth_itself_gets_the_best_scores(folder):
     (case,) = cases = load_cases(folder, "mask")
-    (db, similarity, _, sharpness, in_to_around, step, _), _ = score(
+    (db, similarity, _, _, sharpness, in_to_around, step, _), _ = score(
         lambda image, hole: case.truth, cases, None
     )
     assert (db, similarity, sharpness, step) == pytest.approx((100, 1, 1, 0))
     assert in_to_around == pytest.approx(1, abs=0.4)  # noise is about as sharp anywhere
-    (flat, _, _, dull, duller_than_around, _, _), _ = score(fill_with_mean, cases, None)
+    (flat, _, _, _, dull, duller_than_around, _, _), _ = score(fill_with_mean, cases, None)
     assert flat < 15
     assert dull < 0.01
     assert duller_than_around < 0.01
@@ -64,6 +74,32 @@ def test_a_missing_truth_is_named(folder):
     (folder / "a_truth.png").unlink()
     with pytest.raises(UserError, match="a_truth"):
         load_cases(folder, "mask")
+
+
+def test_cases_may_be_called_by_other_names(folder):
+    for old, new in (("image", "img"), ("truth", "bg")):
+        (folder / f"a_{old}.png").rename(folder / f"a_{new}.png")
+    (case,) = load_cases(folder, "mask")
+    np.testing.assert_array_equal(case.image, noise())
+    np.testing.assert_array_equal(case.truth, noise(1))
+
+
+def test_an_enlarged_case_has_the_size_and_one_grain():
+    image, truth = np.full((40, 60, 3), 90, np.uint8), np.full((40, 60, 3), 120, np.uint8)
+    large = enlarged(Case(image, truth, middle(), middle()), 0.06)
+    assert large.truth.shape == (200, 300, 3)
+    assert large.hole.mean() == pytest.approx(middle().mean(), rel=0.02)
+    np.testing.assert_array_equal(large.image[~large.hidden], large.truth[~large.hidden])
+    assert (large.image[large.hidden] == 90).all()
+    assert grain_level(large.truth) == pytest.approx(GRAIN * np.hypot.reduce([0.299, 0.587, 0.114]), rel=0.1)
+
+
+def test_the_table_of_large_pictures_names_memory_and_both_rows(folder):
+    printed = bench_large(folder, 0.02)
+    assert "1 cases of 0.02 megapixels" in printed and " MiB " in printed
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["| ", "| ---", "| this project", "| pypatchmatch"]
+    assert all(len(row) == len(COLUMNS) + 1 for row in rows)
 
 
 def test_gradient_energy_is_that_of_a_ramp():

@@ -11,6 +11,7 @@ HOLE_GROWTH_SHARE = 0.015  # of the photo's height: grown so that no rim and no 
 THIN = 1.5  # times that: what looks like a person and is nowhere half as thick belongs to the one beside it
 PARTLY = 0.1, 0.9  # alpha of loose hair, and of people out of focus
 LOOSE_SHARE = 0.4  # of the surroundings: where so much is covered partly, it reaches farther ...
+SOFT_EDGE_PX = 6  # a sharp edge is no wider, nor is it in a small photo
 LOOSE_GROWTH = 2.2  # ... by so many times that growth
 
 
@@ -56,4 +57,6 @@ def loose(alpha: NDArray[np.float32], radius: int) -> NDArray[np.bool_]:
     """Where much is covered partly, bool (H, W): loose hair, not the soft edge of a sleeve."""
     partly = (alpha > PARTLY[0]) & (alpha < PARTLY[1])
     side = 2 * radius + 1
-    return partly & (cv2.blur(partly.astype(np.float32), (side, side)) > LOOSE_SHARE)
+    return partly & (
+        cv2.blur(partly.astype(np.float32), (side, side)) > max(LOOSE_SHARE, SOFT_EDGE_PX / side)
+    )

@@ -24,8 +24,8 @@ HORIZON = 0.03  # ... counted from here above the lowest point
 SURROUNDINGS = 1.5  # the ground is looked at so many times as far
 SOFT = 0.01  # over which its texture is averaged
 THINNEST = 0.016  # half of a shadow's width: joints between stones are thinner
-WIDEST_END = 0.2  # where it is followed no further
-SMALLEST_END = 0.02
+WIDEST_END = 0.2  # where it is followed no farther
+SMALLEST_END = 0.03  # less may be a joint
 
 # Logarithms of light
 FAINTEST = 0.12
@@ -93,13 +93,10 @@ def shadow_of(
 
     edge = cv2.dilate((known & (distance >= 1)).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     edge[:, [0, -1]] = True
-    ends = (shadow & edge).astype(np.uint8)
-    _, _, pieces, _ = cv2.connectedComponentsWithStats(cv2.dilate(ends, np.ones((5, 5), np.uint8)))
-    leads_away = (
-        pieces[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > SMALLEST_END * tall + 4
-    ).sum()
-    # A stripe of the ground leads away to both sides, a shadow to one at most.
-    if uneven > TOO_UNEVEN or leads_away > 1 or ends.sum() > WIDEST_END * tall:
+    ends = x[shadow & edge]
+    to_both_sides = min((ends < left).sum(), (ends > right).sum()) > SMALLEST_END * tall
+    # A stripe of the ground leads away to both sides of the feet, a shadow to one.
+    if to_both_sides or len(ends) > WIDEST_END * tall or uneven > TOO_UNEVEN:
         return np.zeros_like(person)
     if shadow.sum() > MOST_SHARE * near.sum():
         return np.zeros_like(person)
