@@ -22,10 +22,11 @@ import numpy as np
 from effect.errors import UserError
 from effect.inpaint import open_inpainter
 from effect.memory import peak_memory_mib
-from effect.photo import load_photo, save_image
+from effect.photo import load_photo
 from pipelines.markdown import table
 from pipelines.metrics import gradient_energy, perceptual_distance, psnr, seam, ssim
 from pipelines.peers import Fill, all_peers, fill_with_patches
+from pipelines.picture_rows import save_rows
 from pipelines.stlpips import ShiftTolerantDistance
 from pipelines.train.vgg import VGGFeatures, open_vgg
 
@@ -179,16 +180,11 @@ def row_of(name: str, means: Sequence[float]) -> list[str]:
 
 def save_sheet(cases: Sequence[Case], columns: Sequence[Sequence[np.ndarray]]) -> None:
     """A row for each of the first cases: the image with a grey hole, each column's picture, the truth."""
-    lines = []
+    rows = []
     for number, case in enumerate(cases[:SHEET_CASES]):
         holed = np.where(case.hole[..., None], np.uint8(127), case.image)
-        row = np.hstack([holed, *(column[number] for column in columns), case.truth])
-        width = round(row.shape[1] * SHEET_HEIGHT_PX / row.shape[0])
-        lines.append(cv2.resize(row, (width, SHEET_HEIGHT_PX), interpolation=cv2.INTER_AREA))
-    widest = max(line.shape[1] for line in lines)
-    lines = [np.pad(line, ((0, 0), (0, widest - line.shape[1]), (0, 0))) for line in lines]
-    SHEET.parent.mkdir(exist_ok=True)
-    save_image(np.asarray(np.vstack(lines), np.uint8), SHEET, force=True)
+        rows.append([holed, *(column[number] for column in columns), case.truth])
+    save_rows(rows, SHEET, SHEET_HEIGHT_PX)
 
 
 def main(arguments: list[str]) -> int:
