@@ -100,13 +100,13 @@ MIDDLE = (slice(70, 110), slice(70, 150))
 
 
 def moved_toward(
-    likely: NDArray[np.uint8], unsure: float = 0.0
+    likely: NDArray[np.uint8], unsure: float = 0.0, scarce: float = 0.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A pattern with a large hole in it, plain above and below, and what becomes of it there."""
     truth, hole = weave(period_px=7), np.zeros((160, 200), bool)
     truth[:30] = truth[150:] = 120
     hole[40:140, 40:180] = True
-    painted = toward(likely, truth, hole, unsure)
+    painted = toward(likely, truth, hole, scarce, unsure)
     np.testing.assert_array_equal(painted[~hole], truth[~hole])
     return truth, painted
 
@@ -128,6 +128,17 @@ def test_the_texture_of_a_piece_of_quite_another_colour_fades():
     assert (painted[MIDDLE].std(axis=(0, 1)) < 0.25 * truth[MIDDLE].std(axis=(0, 1))).all()
 
 
+def test_where_little_is_left_pieces_keep_more_of_their_own_colours_and_texture():
+    there = weave(period_px=7)[MIDDLE].mean(axis=(0, 1))
+    white = np.full((160, 200, 3), 230, np.uint8)
+    (truth, usual), (_, scarce) = moved_toward(white), moved_toward(white, scarce=1.0)
+    moved = [(painted[MIDDLE].astype(float) - truth[MIDDLE]).mean(axis=(0, 1)) for painted in (usual, scarce)]
+    np.testing.assert_allclose(moved[1], 0.5 * moved[0], atol=2)
+    np.testing.assert_allclose(moved[1], 0.5 * BROAD_SHARE * (230 - there), atol=2)
+    spread = [painted[MIDDLE].std(axis=(0, 1)) for painted in (usual, scarce)]
+    assert (spread[1] > 1.5 * spread[0]).all()
+
+
 def test_edges_that_are_not_likely_fade_where_nothing_is_sure_and_even_texture_stays():
     even = cv2.GaussianBlur(weave(period_px=7), (0, 0), 12) + np.uint8(15)
     striped = even + np.uint8(40) * (np.arange(200) // 12 % 2).astype(np.uint8)[:, None]
@@ -146,7 +157,7 @@ def test_only_before_a_large_hole_an_unsure_network_makes_edges_fade(
     monkeypatch: pytest.MonkeyPatch, rows: int, log_variance: float | None, unsure: float
 ):
     asked: list[float] = []
-    monkeypatch.setattr(texture, "toward", lambda likely, picture, hole, unsure: asked.append(unsure))
+    monkeypatch.setattr(texture, "toward", lambda likely, picture, hole, scarce, unsure: asked.append(unsure))
     truth, hole = weave(), np.zeros((160, 200), bool)
     hole[-rows:, 20:180] = True  # 30 or 50 % of the picture
     expected = None if log_variance is None else np.full((40, 50, 10), log_variance, np.float32)
@@ -202,7 +213,7 @@ def test_grain_stays_where_texture_fades():
     hole = np.zeros((240, 320), bool)
     hole[20:, 40:280] = True
     other = np.zeros((60, 80, 3), np.uint8)  # likely colours far from all that is known: every piece fades
-    assert grain_level(toward(other, flat, hole, 1.0), hole) > 0.8 * grain_level(flat, ~hole)
+    assert grain_level(toward(other, flat, hole, 0.0, 1.0), hole) > 0.8 * grain_level(flat, ~hole)
 
 
 def test_edges_far_stronger_than_the_grain_fade_still():
@@ -210,5 +221,5 @@ def test_edges_far_stronger_than_the_grain_fade_still():
     bars[:, ::16] = 220
     hole = np.zeros((240, 320), bool)
     hole[20:, 40:280] = True
-    faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, 1.0)
+    faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, 0.0, 1.0)
     assert np.ptp(faded[100, 100:200].astype(int), axis=0).max() < 0.4 * 120

@@ -25,6 +25,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of the picture of likely ones
+SCARCE_SHARE = 0.5  # of both, less where little of the picture is left to tell what is likely
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
@@ -65,7 +66,8 @@ def synthesize(
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
     painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
     places = lay_out(small, missing, usable, painted, expected)
-    unsure = 0.0 if expected is None else doubt(expected, missing) * scarcity(hole)
+    scarce = scarcity(hole)
+    unsure = 0.0 if expected is None else doubt(expected, missing) * scarce
     for size in sizes:
         picture, missing = shrink(rgb, hole, size)
         usable = ~missing & ~covered(avoid, size)
@@ -74,7 +76,7 @@ def synthesize(
         places = move_to_usable(enlarge(places, size), usable)
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
-    return toward(likely, heal(picture, hole, places), hole, unsure)
+    return toward(likely, heal(picture, hole, places), hole, scarce, unsure)
 
 
 def fit(
@@ -103,12 +105,17 @@ def fit(
 
 
 def toward(
-    likely: NDArray[np.uint8], picture: NDArray[np.uint8], hole: NDArray[np.bool_], unsure: float = 0.0
+    likely: NDArray[np.uint8],
+    picture: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    scarce: float = 0.0,
+    unsure: float = 0.0,
 ) -> NDArray[np.uint8]:
     """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to the likely ones, (h, w, 3).
 
-    The texture of a piece of quite another colour would stand out like a relief: it fades. As do edges that the likely
-    colours do not have, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
+    The texture of a piece of quite another colour would stand out like a relief: it fades. Both happen less where the
+    picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they
+    do not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
     Grain stays.
     """
     size = likely.shape[1::-1]
@@ -116,11 +123,11 @@ def toward(
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
     broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
-    keep = agreement(broadly_off, FADES)
+    keep = agreement(broadly_off, FADES * (1 + scarce))
     if unsure:
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
     keep = keep[..., None]
-    change = BROAD_SHARE * broadly_off + (1 - keep) * broad
+    change = BROAD_SHARE * (1 - SCARCE_SHARE * scarce) * broadly_off + (1 - keep) * broad
     levels, kept = (
         np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         for one in (change, keep)
