@@ -29,7 +29,10 @@ SCARCE_SHARE = 0.5  # of both, less where little of the picture is left to tell 
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
-GRAIN_PX, GRAIN_TIMES = 1.2, 3.0  # grain is finer than this, and seldom so many standard deviations strong
+FINE_PX, FINE_SHARE = 3.0, 1 / 800  # what is finer, in pixels or of the longer side, does not fade ...
+GRAIN_TIMES = (
+    3.0  # ... or, where the picture is scarce, no more of it than so many standard deviations of the grain
+)
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
@@ -116,7 +119,7 @@ def toward(
     The texture of a piece of quite another colour would stand out like a relief: it fades. Both happen less where the
     picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they
     do not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
-    Grain stays.
+    What is finer than both, such as grain, stays.
     """
     size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -132,11 +135,14 @@ def toward(
         np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         for one in (change, keep)
     )
-    most = GRAIN_TIMES * grain_level(picture, ~hole)
+    fine_px = max(FINE_PX, FINE_SHARE * max(hole.shape))
+    most = GRAIN_TIMES * grain_level(picture, ~hole) if scarce else 0.0
     for channel in range(3):  # in place, as it is large
         values = picture[..., channel].astype(np.float32)
-        fine = values - cv2.GaussianBlur(values, (0, 0), GRAIN_PX)
-        levels[..., channel] += kept * values + (1 - kept) * np.clip(fine, -most, most)
+        fine = values - cv2.GaussianBlur(values, (0, 0), fine_px)
+        if scarce:
+            fine += np.float32(scarce) * (np.clip(fine, -most, most) - fine)
+        levels[..., channel] += kept * (values - fine) + fine
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return fill(picture, hole, levels.astype(np.uint8))
 
