@@ -76,7 +76,7 @@ def add_file_options(verb: argparse.ArgumentParser) -> None:
 
 def add_person_options(verb: argparse.ArgumentParser) -> None:
     person = verb.add_argument_group("the person")
-    person.add_argument("--mask", type=Path, metavar="PNG", help="white = who goes; others may stay")
+    person.add_argument("--mask", type=Path, metavar="PNG", help="white = who goes; people outside it stay")
     person.add_argument("--at", action="append", type=_pixel, metavar="X,Y", help="only this person")
     person.add_argument("--segmenter", choices=["mediapipe", "sam"], help="default mediapipe")
     person.add_argument("--sam-checkpoint", type=Path, metavar="FILE", help="weights for --segmenter sam")

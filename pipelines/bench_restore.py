@@ -88,7 +88,7 @@ def enlarged(case: Case, megapixels: float) -> Case:
         for part in (case.hole, case.hidden)
     )
     truth = np.asarray(cv2.resize(case.truth, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    grain = np.random.default_rng(0).normal(0, GRAIN, truth.shape).astype(np.float32)
+    grain = GRAIN * np.random.default_rng(0).standard_normal(truth.shape, np.float32)
     levels = np.clip(np.rint(truth + grain), 0, 255).astype(np.uint8)
     image = cv2.resize(case.image, size, interpolation=cv2.INTER_CUBIC)
     return Case(np.where(hidden[..., None], image, levels), levels, hole, hidden)
@@ -156,11 +156,12 @@ def bench_large(folder: Path, megapixels: float) -> str:
     if not cases:
         raise UserError(f"{folder} holds no NAME_mask picture beside NAME_image and NAME_truth")
     own = this_project()
+    before = peak_memory_mib()
     own(cases[0].image, cases[0].hole)
     memory = peak_memory_mib()  # before anything is scored, which takes more
     fills = {"this project": own, "pypatchmatch": fill_with_patches}
     rows = [row_of(name, score(fill, cases, None)[0]) for name, fill in fills.items()]
-    head = f"{len(cases)} cases of {megapixels:g} megapixels, clean masks; at most {memory} MiB held for this project's"
+    head = f"{len(cases)} cases of {megapixels:g} megapixels, clean masks; {memory} MiB at most, {before} MiB before"
     return f"{head}\n\n{table(['', *COLUMNS], rows)}\n"
 
 
@@ -195,6 +196,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--megapixels", type=float, help="enlarge the first cases to so many")
     given = parser.parse_args(arguments)
     if given.megapixels is not None:
+        if given.vgg or given.stlpips:
+            raise UserError("--megapixels tells cost and sharpness alone: leave out --vgg and --stlpips")
         if not 0 < given.megapixels <= 100:
             raise UserError("--megapixels must be above 0 and at most 100")
         print(bench_large(given.folder, given.megapixels))

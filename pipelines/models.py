@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.errors import UserError
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -41,11 +42,18 @@ class Models:
 
     @cached_property
     def segmenter(self) -> Segmenter:
-        """The segmenter; not loaded while masks are given."""
+        """The segmenter; not loaded while masks and plates are given."""
         from effect.segment import open_segmenter
 
         opened = open_segmenter(self._settings.segmenter, self._settings.sam_checkpoint)
         return self._open.enter_context(opened)
+
+    def people_in(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """The probability of anybody, float32 (H, W); nothing where nobody is found, or the segmenter cannot run."""
+        try:
+            return self.segmenter.probability(rgb)
+        except UserError:
+            return None
 
     def load_inpainter(self) -> None:
         """Load the inpainter; or begin to, where its network has a process of its own."""

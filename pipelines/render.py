@@ -109,7 +109,7 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
 
 
 def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models: Models) -> Matte:
-    """The matte at `size` (width, height): from the user's mask, or else from the segmenter.
+    """The matte at `size` (width, height): of the user's mask, or else of whom the segmenter finds.
 
     It is found at one working size, so that a clip's size does not decide who is in it, and a photo of 12
     megapixels is not matted for minutes.
@@ -118,8 +118,8 @@ def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models:
     rgb = scale_picture(photo.rgb, working)
     if settings.mask:
         mask = load_mask(settings.mask, photo.size)
-        segmenter = None if settings.plate else models.segmenter
-        matte = matte_from_mask(rgb, scale_mask(mask, working), segmenter, edges=settings.edges)
+        everybody = None if settings.plate else models.people_in(rgb)
+        matte = matte_from_mask(rgb, scale_mask(mask, working), everybody, edges=settings.edges)
     else:
         at = scale_points(settings.at, working)
         matte = matte_of(rgb, models.segmenter, at=at, edges=settings.edges)

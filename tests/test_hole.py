@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from silhouettes import Given, grey
+from silhouettes import grey
 
 from effect.segment import matte_from_mask
 from effect.segment.hole import growth_px, hole_behind
@@ -62,10 +62,15 @@ def test_the_hole_stays_as_it_is_on_ground_without_a_shadow():
 @pytest.mark.parametrize(
     "dark",
     [
-        pytest.param(stripe(np.s_[296:316], np.s_[:]), id="a stripe across the street"),
+        pytest.param(stripe(np.s_[298:312], np.s_[:]), id="a stripe across the street"),
         pytest.param(stripe(np.s_[230:], np.s_[:250]), id="half of the ground"),
         pytest.param(ellipse((250, 100), (60, 30)), id="a poster on the wall"),
-        pytest.param(ellipse((430, 305), (30, 10)), id="another's shadow"),
+        pytest.param(ellipse((335, 305), (20, 10)), id="another's shadow"),
+        pytest.param(
+            ellipse((250, 280), (110, 22)) & (np.mgrid[:400, :500][0] < 288), id="a thing behind them"
+        ),
+        pytest.param(ellipse((250, 325), (90, 36)), id="darker ground all around the feet"),
+        pytest.param(stripe(np.s_[290:345], np.s_[250:]), id="a dark half of the street"),
         pytest.param(stripe(np.s_[302:305], np.s_[250:330]), id="a joint between stones"),
     ],
 )
@@ -84,8 +89,21 @@ def test_a_long_shadow_is_followed_so_far_and_no_farther():
 
 def test_whom_the_photo_cuts_off_has_no_feet_in_it():
     person = standing(bottom=HEIGHT)
-    shadow = ellipse((300, 390), (60, 12))
-    np.testing.assert_array_equal(with_shadows(ground(shadow), person, NOBODY), person)
+    dark = ellipse((290, 390), (22, 9))
+    np.testing.assert_array_equal(with_shadows(ground(dark), person, NOBODY), person)
+
+
+def test_nobody_has_a_shadow_who_is_but_a_dot():
+    person = np.zeros((HEIGHT, WIDTH), bool)
+    person[290:300, 245:255] = True
+    np.testing.assert_array_equal(with_shadows(ground(ellipse((258, 300), (8, 4))), person, NOBODY), person)
+
+
+def test_uneven_ground_tells_nothing():
+    person, shadow = standing(), ellipse((290, 305), (50, 14))
+    stones = np.kron(np.random.default_rng(1).choice([0.6, 1.4], (20, 25)), np.ones((20, 20)))
+    uneven = np.clip(ground(shadow) * stones[..., None], 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(with_shadows(uneven, person, NOBODY), person)
 
 
 def test_nobody_who_stays_is_taken_for_a_shadow():
@@ -94,12 +112,16 @@ def test_nobody_who_stays_is_taken_for_a_shadow():
     assert not (with_shadows(ground(shadow), person, other) & other).any()
 
 
-def test_a_shadow_is_found_in_a_large_photo_too():
-    shadow, person = ellipse((280, 305), (50, 14)), standing()
-    size = 3 * WIDTH, 3 * HEIGHT
+@pytest.mark.parametrize("scale", [3, 3.84])
+def test_in_a_large_photo_no_slit_stays_between_person_and_shadow(scale):
+    shadow, person = ellipse((280, 305), (50, 14)), standing(column=251)
+    size = round(scale * WIDTH), round(scale * HEIGHT)
     large = lambda mask: cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     hole = with_shadows(cv2.resize(ground(shadow), size), large(person), large(NOBODY))
     assert hole[large(shadow)].mean() > 0.95
+    beside = cv2.dilate(large(person).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    core = cv2.erode(large(shadow).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert hole[beside & core].all()
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (3, 400), (400, 3), (30, 30)])
@@ -143,6 +165,22 @@ def test_the_rim_that_only_the_coarse_probability_sees_is_restored_too():
     assert hole[200, 250 + 29 + growth_px(HEIGHT) - 1]
 
 
+def test_somebody_beside_the_person_does_not_keep_their_rim_from_being_restored():
+    alpha, neighbour = standing().astype(np.float32), standing(column=310)
+    fuzzy = cv2.dilate(alpha, np.ones((21, 21), np.uint8))
+    everybody = np.maximum(fuzzy, neighbour.astype(np.float32))
+    hole, others = hole_behind(ground(), alpha, everybody)
+    assert others[neighbour & ~hole].all() and others[200, 330]
+    assert hole[200, 250 - 25 - 10 - growth_px(HEIGHT) + 2]
+
+
+def test_a_thing_on_somebody_who_fills_the_photo_is_restored_from_them():
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[180:220, 230:270] = True
+    everywhere = np.ones((HEIGHT, WIDTH), np.float32)
+    assert not matte_from_mask(grey(mask), mask, everywhere, edges="fast").others.any()
+
+
 def test_people_who_stay_are_kept_out_of_the_hole():
     alpha, distant = standing().astype(np.float32), ellipse((100, 250), (4, 9))
     neighbour = standing(column=310)
@@ -152,9 +190,9 @@ def test_people_who_stay_are_kept_out_of_the_hole():
     assert not hole[:, 300:].any() and not hole[distant].any()
 
 
-def test_people_beside_a_mask_are_found_if_there_is_a_segmenter():
+def test_people_beside_a_mask_are_told_by_the_segmenters_answer():
     mask, other = standing(column=120), standing(column=380)
-    both = Given((mask | other).astype(np.float32))
+    both = (mask | other).astype(np.float32)
     matte = matte_from_mask(grey(mask), mask, both, edges="fast")
     assert matte.others[other].all() and not matte.hole[other].any()
     assert not matte_from_mask(grey(mask), mask, edges="fast").others.any()

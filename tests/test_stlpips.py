@@ -48,7 +48,7 @@ def test_equal_pictures_have_no_distance_and_a_blur_has_more_than_a_shift(weight
     assert 0 < distance(shifted, truth, where) < 0.7 * distance(blurred, truth, where)
 
 
-def test_what_lies_farther_than_the_network_looks_does_not_count(weights):
+def test_what_lies_far_away_does_not_count(weights):
     distance, truth, where = ShiftTolerantDistance(weights), picture(), np.zeros((160, 200), bool)
     where[:20, :20] = True
     changed = truth.copy()

@@ -25,14 +25,12 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of the picture of likely ones
-SCARCE_SHARE = 0.5  # of both, less where little of the picture is left to tell what is likely
+SCARCE_SHARE = 0.5  # so much less where little of the picture is left to tell what is likely
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
 FINE_PX, FINE_SHARE = 3.0, 1 / 800  # what is finer, in pixels or of the longer side, does not fade ...
-GRAIN_TIMES = (
-    3.0  # ... or, where the picture is scarce, no more of it than so many standard deviations of the grain
-)
+GRAIN_TIMES = 3.0  # ... where the picture is scarce, no more of it than so many standard deviations of grain
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
 
@@ -119,32 +117,32 @@ def toward(
     The texture of a piece of quite another colour would stand out like a relief: it fades. Both happen less where the
     picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they
     do not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
-    What is finer than both, such as grain, stays.
+    The finest texture stays; where the picture is scarce, little more of it than its grain.
     """
     size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
     broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
-    keep = agreement(broadly_off, FADES * (1 + scarce))
+    own_share = 1 - SCARCE_SHARE * scarce
+    keep = agreement(broadly_off, FADES / own_share)
     if unsure:
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
-    keep = keep[..., None]
-    change = BROAD_SHARE * (1 - SCARCE_SHARE * scarce) * broadly_off + (1 - keep) * broad
-    levels, kept = (
-        np.asarray(cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-        for one in (change, keep)
-    )
-    fine_px = max(FINE_PX, FINE_SHARE * max(hole.shape))
+    change = BROAD_SHARE * own_share * broadly_off + (1 - keep)[..., None] * broad
     most = GRAIN_TIMES * grain_level(picture, ~hole) if scarce else 0.0
-    for channel in range(3):  # in place, as it is large
+    fine_px = max(FINE_PX, FINE_SHARE * max(hole.shape))
+    enlarged = lambda one: cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    kept, moved = enlarged(keep), picture.copy()
+    for channel in range(3):  # one after the other, as they are large
+        level = enlarged(change[..., channel])
         values = picture[..., channel].astype(np.float32)
         fine = values - cv2.GaussianBlur(values, (0, 0), fine_px)
         if scarce:
             fine += np.float32(scarce) * (np.clip(fine, -most, most) - fine)
-        levels[..., channel] += kept * (values - fine) + fine
-    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
-    return fill(picture, hole, levels.astype(np.uint8))
+        level += kept * (values - fine) + fine
+        np.clip(np.rint(level, out=level), 0, 255, out=level)
+        moved[hole, channel] = level[hole]
+    return moved
 
 
 def scarcity(hole: NDArray[np.bool_]) -> float:

@@ -10,6 +10,8 @@ import numpy as np
 
 from effect.errors import UserError
 
+MOST_TAKEN = 0.9  # of the photo, by a masked part and the people beside it
+
 
 @dataclass(frozen=True)
 class Matte:
@@ -66,11 +68,12 @@ def matte_of(
 
 
 def matte_from_mask(
-    rgb: np.ndarray, mask: np.ndarray, segmenter: Segmenter | None = None, edges: str = "matting"
+    rgb: np.ndarray, mask: np.ndarray, everybody: np.ndarray | None = None, edges: str = "matting"
 ) -> Matte:
     """The matte of a ready mask bool (H, W), its edges softened along those of the photo uint8 (H, W, 3).
 
-    segmenter: finds the people beside it, if need be. Raises UserError for a mask of another size and an empty one.
+    everybody: a segmenter's answer, for the people beside it. Raises UserError for a mask of another size or an empty
+    one.
     """
     from effect.segment.matting import refine
 
@@ -82,8 +85,12 @@ def matte_from_mask(
     if not mask.any():
         raise UserError("the mask is empty: paint the person white")
     alpha = refine(rgb, mask.astype(np.float32), edges)
-    everybody = segmenter.probability(rgb) if segmenter else alpha
-    return _matte(rgb, alpha, everybody)
+    alone = _matte(rgb, alpha, alpha)
+    if everybody is None:
+        return alone
+    matte = _matte(rgb, alpha, everybody)
+    # Who fills the photo, and carries what is masked, is all that it can be restored from.
+    return matte if (matte.hole | matte.others).mean() < MOST_TAKEN else alone
 
 
 def _matte(rgb: np.ndarray, alpha: np.ndarray, everybody: np.ndarray) -> Matte:

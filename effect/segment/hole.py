@@ -8,11 +8,11 @@ from effect.segment.shadows import with_shadows
 
 HOLE_ALPHA = 0.25  # from here on a pixel shows too much of the person to be kept as background
 HOLE_GROWTH_SHARE = 0.015  # of the photo's height: grown so that no rim and no blur stays
-THIN = 1.5  # times that: what looks like a person and is nowhere half as thick belongs to the one beside it
+THIN = 1.5  # times that: what looks like a person, but is no thicker than twice this, belongs to the one beside it
 PARTLY = 0.1, 0.9  # alpha of loose hair, and of people out of focus
-LOOSE_SHARE = 0.4  # of the surroundings: where so much is covered partly, it reaches farther ...
-SOFT_EDGE_PX = 6  # a sharp edge is no wider, nor is it in a small photo
-LOOSE_GROWTH = 2.2  # ... by so many times that growth
+LOOSE_SHARE = 0.4  # of the surroundings: where so much is covered partly ...
+LOOSE_GROWTH = 2.2  # ... the hole is grown by so many times that
+SOFT_EDGE_PX = 6  # a sharp edge is no wider, in a small photo either
 
 
 def hole_behind(
@@ -42,15 +42,15 @@ def grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def rim_of(hole: NDArray[np.bool_], beside: NDArray[np.bool_], thickness: float) -> NDArray[np.bool_]:
-    """The connected parts of what lies beside the hole, bool (H, W), that touch it and are nowhere as thick as a disc
-    of this radius: no other person."""
-    count, areas = cv2.connectedComponents(beside.astype(np.uint8))
-    labels = np.asarray(areas, np.int32)
-    inside = cv2.distanceTransform(beside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    """Of what lies beside the hole, bool (H, W), the parts that touch it and in which no disc of this radius fits: no
+    other person."""
+    distance = lambda mask: cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    middles = distance(beside) > thickness
+    thin = beside & (distance(~middles) > thickness + 1) if middles.any() else beside
+    count, areas = cv2.connectedComponents(thin.astype(np.uint8))
     own = np.zeros(count, bool)
-    own[np.unique(labels[grown(hole, 1)])] = True
-    own[np.unique(labels[inside > thickness])] = False
-    return own[labels] & beside
+    own[np.unique(np.asarray(areas)[grown(hole, 1)])] = True
+    return own[areas] & thin
 
 
 def loose(alpha: NDArray[np.float32], radius: int) -> NDArray[np.bool_]:

@@ -13,11 +13,11 @@ from effect.inpaint.offsets import known_average
 
 WORKING_SIDE_PX = 400  # the longer side of the picture that shadows are looked for in
 FEWEST_PX = 200  # of ground, to tell its light
+SMALLEST_PX = 20  # tall: the shadow of somebody smaller would be a dot
 SWEEPS = 8  # of the fit
 BLACK = 8.0  # levels added before the logarithm: noise in the dark is no shadow
 
 # Parts of a person's height
-SMALLEST = 20  # but this one is in pixels: whose shadow would be a dot
 FEET = 0.12  # the lowest part of a person
 BESIDE, BEFORE, BEHIND = 0.45, 0.30, 0.06  # how far a shadow is followed, ...
 HORIZON = 0.03  # ... counted from here above the lowest point
@@ -53,8 +53,11 @@ def with_shadows(
     shadows = np.zeros_like(people)
     for person in range(1, count):
         bottom = boxes[person, cv2.CC_STAT_TOP] + boxes[person, cv2.CC_STAT_HEIGHT]
-        if bottom < size[1] and boxes[person, cv2.CC_STAT_HEIGHT] >= SMALLEST:
+        if bottom < size[1] and boxes[person, cv2.CC_STAT_HEIGHT] >= SMALLEST_PX:
             shadows |= shadow_of(labels == person, light, ~(people | staying))
+    shadows |= people & (
+        cv2.dilate(shadows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    )  # no slit between
     large = cv2.resize(shadows.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.25
     return hole | (large & ~others)
 
