@@ -18,6 +18,7 @@ NAMES = [
     "gated-4-together",
     "gated-5-likeness",
     "gated-6-colours",
+    "gated-7-sharp",
     "lbam",
     "partial",
     "small",
