@@ -18,7 +18,6 @@ NAMES = [
     "gated-4-together",
     "gated-5-likeness",
     "gated-6-colours",
-    "gated-7-sharp",
     "lbam",
     "partial",
     "small",
