@@ -85,12 +85,12 @@ def matte_from_mask(
     if not mask.any():
         raise UserError("the mask is empty: paint the person white")
     alpha = refine(rgb, mask.astype(np.float32), edges)
-    alone = _matte(rgb, alpha, alpha)
-    if everybody is None:
-        return alone
-    matte = _matte(rgb, alpha, everybody)
-    # Who fills the photo, and carries what is masked, is all that it can be restored from.
-    return matte if (matte.hole | matte.others).mean() < MOST_TAKEN else alone
+    matte = _matte(rgb, alpha, alpha if everybody is None else everybody)
+    if (matte.hole | matte.others).mean() < MOST_TAKEN:
+        return matte
+    return _matte(
+        rgb, alpha, alpha
+    )  # who fills the photo, and carries what is masked, is all there is to copy from
 
 
 def _matte(rgb: np.ndarray, alpha: np.ndarray, everybody: np.ndarray) -> Matte:
