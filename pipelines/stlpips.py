@@ -13,7 +13,7 @@ from torch import Tensor
 from effect.errors import UserError
 
 BLOCKS = 2, 2, 3, 3, 3  # VGG16's convolutions, before each further block a halving
-AROUND_PX = 64  # how far beyond the pixels that count pictures are compared, as those who set the task did
+AROUND_PX = 64  # how far beyond the pixels that count pictures are compared
 
 
 class ShiftTolerantDistance:

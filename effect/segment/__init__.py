@@ -88,9 +88,8 @@ def matte_from_mask(
     matte = _matte(rgb, alpha, alpha if everybody is None else everybody)
     if (matte.hole | matte.others).mean() < MOST_TAKEN:
         return matte
-    return _matte(
-        rgb, alpha, alpha
-    )  # who fills the photo, and carries what is masked, is all there is to copy from
+    # Who fills the photo, and carries what is masked, is all that there is to copy from.
+    return _matte(rgb, alpha, alpha)
 
 
 def _matte(rgb: np.ndarray, alpha: np.ndarray, everybody: np.ndarray) -> Matte:

@@ -37,6 +37,7 @@ def growth_px(height: int) -> int:
 
 
 def grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """A mask (H, W) with all that lies no farther than this from it, in pixels."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(mask.astype(np.uint8), disc) > 0
 
