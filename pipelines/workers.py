@@ -80,13 +80,26 @@ def _run_pool(
 def _start_worker(settings: Settings, threads: int, quiet: bool) -> None:
     import cv2
 
-    # An exception, so that half-written files are removed on the way out.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(130))
+    exit_on_signals()
     cv2.setNumThreads(threads)
     models = Models(settings, Watch(quiet))
     atexit.register(models.close)
     _worker["state"] = (settings, models)
+
+
+def exit_on_signals() -> None:
+    """Leave this process by an exception when it is to end, so that half-written files are removed on the way out."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, lambda *_: sys.exit(130))
+    tell = sys.unraisablehook
+
+    def leave_later(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is SystemExit:  # it came while an object was being deleted, and was dropped
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        else:
+            tell(unraisable)
+
+    sys.unraisablehook = leave_later
 
 
 def _render_in_worker(task: Task) -> Outcome:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from conftest import SMALL_CLIP, Pictures, command, heed_interrupts
 from effect.video import is_complete_clip
 from pipelines.folder import clip_names, find_tasks
 
+REPOSITORY = Path(__file__).parent.parent
 TINY_CLIP = ("--size", "48x64", "--fps", "4", "--duration", "1", "--butterflies", "3")
 
 
@@ -123,6 +125,28 @@ def test_a_worker_that_dies_takes_only_its_photo(folder: Path, pictures: Picture
     assert done.returncode == 1 and summary["failed"] == 3
     assert all("worker died" in photo["error"] for photo in summary["photos"])
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_that_is_to_end_while_an_object_is_deleted_ends_in_silence() -> None:
+    """Python drops exceptions there, and prints them."""
+    script = """
+import os, signal, time
+from pipelines.workers import exit_on_signals
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+exit_on_signals()
+Last()
+time.sleep(20)
+print("went on")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=15, cwd=REPOSITORY
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_ctrl_c_stops_the_workers_and_leaves_no_part(folder: Path, pictures: Pictures) -> None:
