@@ -55,9 +55,8 @@ def with_shadows(
         bottom = boxes[person, cv2.CC_STAT_TOP] + boxes[person, cv2.CC_STAT_HEIGHT]
         if bottom < size[1] and boxes[person, cv2.CC_STAT_HEIGHT] >= SMALLEST_PX:
             shadows |= shadow_of(labels == person, light, ~(people | staying))
-    shadows |= people & (
-        cv2.dilate(shadows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    )  # no slit between
+    # Cells that a person covers partly were no ground: no slit is to stay between them and their shadow.
+    shadows |= people & (cv2.dilate(shadows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     large = cv2.resize(shadows.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.25
     return hole | (large & ~others)
 
