@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from conftest import SMALL_CLIP, Pictures, command, heed_interrupts
+from conftest import ROOT, SMALL_CLIP, Pictures, command, heed_interrupts
 from effect.video import is_complete_clip
 from pipelines.folder import clip_names, find_tasks
 
-REPOSITORY = Path(__file__).parent.parent
 TINY_CLIP = ("--size", "48x64", "--fps", "4", "--duration", "1", "--butterflies", "3")
 
 
@@ -144,7 +143,7 @@ time.sleep(20)
 print("went on")
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=15, cwd=REPOSITORY
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=15, cwd=ROOT
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
