@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from effect.grain import grain_level
 from effect.inpaint import open_inpainter, texture
-from effect.inpaint.texture import BROAD_SHARE, synthesize, toward
+from effect.inpaint.texture import synthesize, toward
 
 
 def weave(height: int = 160, width: int = 200, period_px: int = 11) -> NDArray[np.uint8]:
@@ -115,7 +115,7 @@ def test_broad_colours_come_nearer_to_the_likely_ones_and_texture_stays():
     soft = cv2.GaussianBlur(weave(period_px=7), (0, 0), 12)
     truth, painted = moved_toward(soft + np.uint8(15))
     moved = painted[MIDDLE].astype(float) - truth[MIDDLE]
-    np.testing.assert_allclose(moved.mean(axis=(0, 1)), BROAD_SHARE * 15, atol=2)
+    np.testing.assert_allclose(moved.mean(axis=(0, 1)), 15, atol=2)
     assert (painted[MIDDLE].std(axis=(0, 1)) > 0.7 * truth[MIDDLE].std(axis=(0, 1))).all()
     assert np.abs(painted[40, 40:180].astype(float) - truth[40, 40:180]).mean() < 0.7 * moved.mean()
 
@@ -125,17 +125,17 @@ def test_the_texture_of_a_piece_of_quite_another_colour_fades_but_for_the_finest
     truth, painted = moved_toward(white, period_px=28)
     there = truth[MIDDLE].mean(axis=(0, 1))
     moved = painted[MIDDLE].astype(float) - truth[MIDDLE]
-    np.testing.assert_allclose(moved.mean(axis=(0, 1)), BROAD_SHARE * (230 - there), atol=6)
+    np.testing.assert_allclose(moved.mean(axis=(0, 1)), 230 - there, atol=6)
     assert (painted[MIDDLE].std(axis=(0, 1)) < 0.6 * truth[MIDDLE].std(axis=(0, 1))).all()
-    truth, painted = moved_toward(white, period_px=5)
-    assert (painted[MIDDLE].std(axis=(0, 1)) > 0.8 * truth[MIDDLE].std(axis=(0, 1))).all()
+    truth, painted = moved_toward(white, period_px=4)
+    assert (painted[MIDDLE].std(axis=(0, 1)) > 0.7 * truth[MIDDLE].std(axis=(0, 1))).all()
 
 
 def test_where_little_is_left_pieces_keep_more_of_their_own_colours():
     there = weave(period_px=7)[MIDDLE].mean(axis=(0, 1))
     truth, painted = moved_toward(np.full((160, 200, 3), 230, np.uint8), scarce=1.0)
     moved = (painted[MIDDLE].astype(float) - truth[MIDDLE]).mean(axis=(0, 1))
-    np.testing.assert_allclose(moved, 0.5 * BROAD_SHARE * (230 - there), atol=2)
+    np.testing.assert_allclose(moved, 0.5 * (230 - there), atol=2)
 
 
 def test_edges_that_are_not_likely_fade_where_nothing_is_sure_and_even_texture_stays():

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from effect.grain import grain_level
 from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out
-from effect.inpaint.likely import agreement
 from effect.inpaint.looks import doubt
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import known_average, pixel_grid
+from effect.inpaint.strength import BROAD_PX, strength_gain, variance_around
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
 HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower: sky belongs above ground
@@ -24,12 +24,14 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
-BROAD_SHARE, BROAD_PX = 0.8, 4  # of colours that go on over so many pixels of the picture of likely ones
-SCARCE_SHARE = 0.5  # so much less where little of the picture is left to tell what is likely
+NATURAL = 0.4  # of the variance of colours around the hole: what is no farther off the likely ones is texture, nearly
+SCARCE_SHARE = (
+    0.5  # so much less do likely colours count where little of the picture is left to tell what is likely
+)
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
-FINE_PX, FINE_SHARE = 3.0, 1 / 400  # what is finer, in pixels or of the longer side, does not fade ...
+FINE_PX, FINE_SHARE = 1.5, 1 / 400  # what is finer, in pixels or of the longer side, does not fade ...
 GRAIN_TIMES = 3.0  # ... where the picture is scarce, no more of it than so many standard deviations of grain
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
@@ -115,31 +117,37 @@ def toward(
     """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to the likely ones, (h, w, 3).
 
     The texture of a piece of quite another colour would stand out like a relief: it fades. Both happen less where the
-    picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they
-    do not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
-    The finest texture stays; where the picture is scarce, little more of it than its grain.
+    colours around the hole vary as much, as those of bark do, by Wiener's rule for a signal in noise; and where the
+    picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they do
+    not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
+    The finest texture stays, nearly as strong as it is around the hole; where the picture is scarce, little more of it
+    than its grain.
     """
     size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
     broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
-    own_share = 1 - SCARCE_SHARE * scarce
-    keep = agreement(broadly_off, FADES / own_share)
+    squares = (broadly_off**2).sum(axis=2)
+    wrong = squares / (squares + NATURAL * variance_around(small, inside > 0) + np.float32(1e-3))
+    own_share = np.float32(1 - SCARCE_SHARE * scarce)
+    keep = 1 / (1 + wrong * squares * (own_share / np.float32(FADES)) ** 2)
     if unsure:
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
-    change = BROAD_SHARE * own_share * broadly_off + (1 - keep)[..., None] * broad
+    change = (own_share * wrong)[..., None] * broadly_off + (1 - keep)[..., None] * broad
     most = GRAIN_TIMES * grain_level(picture, ~hole) if scarce else 0.0
     fine_px = max(FINE_PX, FINE_SHARE * max(hole.shape))
     enlarged = lambda one: cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    gain = enlarged(strength_gain(picture, inside > 0, fine_px))
     kept, moved = enlarged(keep), picture.copy()
     for channel in range(3):  # one after the other, as they are large
         level = enlarged(change[..., channel])
         values = picture[..., channel].astype(np.float32)
-        fine = values - cv2.GaussianBlur(values, (0, 0), fine_px)
+        broader = cv2.GaussianBlur(values, (0, 0), fine_px)
+        fine = gain * (values - broader)
         if scarce:
-            fine += np.float32(scarce) * (np.clip(fine, -most, most) - fine)
-        level += kept * (values - fine) + fine
+            fine = fine + np.float32(scarce) * (np.clip(fine, -most, most) - fine)
+        level = level + kept * broader + fine
         np.clip(np.rint(level, out=level), 0, 255, out=level)
         moved[hole, channel] = level[hole]
     return moved
