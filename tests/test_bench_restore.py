@@ -6,6 +6,7 @@ import pytest
 from effect.errors import UserError
 from effect.grain import grain_level
 from effect.photo import save_image
+from pipelines import bench_restore
 from pipelines.bench_restore import (
     COLUMNS,
     GRAIN,
@@ -98,8 +99,14 @@ def test_the_table_of_large_pictures_names_memory_and_both_rows(folder):
     printed = bench_large(folder, 0.02)
     assert "1 cases of 0.02 megapixels" in printed and " MiB " in printed
     rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
-    assert [row[0] for row in rows] == ["| ", "| ---", "| this project", "| pypatchmatch"]
+    assert [row[0] for row in rows] == ["| ", "| ---", "| this project", "| pypatchmatch", "| the truth"]
     assert all(len(row) == len(COLUMNS) + 1 for row in rows)
+    assert rows[-1][list(COLUMNS).index("sharpness") + 1] == "1.00"
+
+
+def test_pictures_that_are_large_are_taken_as_they_are(folder, monkeypatch):
+    monkeypatch.setattr(bench_restore, "enlarged", None)  # nobody calls it
+    assert "cases of 0.001 megapixels or more" in bench_large(folder, 0.001)
 
 
 def test_gradient_energy_is_that_of_a_ramp():
