@@ -28,6 +28,12 @@ def noisy(around: float, inside: float) -> NDArray[np.uint8]:
     return np.clip(np.rint(128 + strength * noise / noise.std()), 0, 255).astype(np.uint8)
 
 
+def ridged() -> NDArray[np.uint8]:
+    """Grey that varies by 40 levels up and down, like bark."""
+    wave = np.rint(128 + 40 * np.sin(2 * np.pi * np.arange(160) / 40)).astype(np.uint8)
+    return np.broadcast_to(wave[None, :, None], (120, 160, 3)).copy()
+
+
 @pytest.mark.parametrize(
     ("around", "inside", "least", "most"),
     [
@@ -72,8 +78,7 @@ def test_where_nothing_is_known_nothing_spreads():
 
 def test_natural_variance_is_that_of_what_is_around():
     hole = hole_in_the_middle()
-    wave = np.rint(128 + 40 * np.sin(2 * np.pi * np.arange(160) / 40)).astype(np.uint8)
-    ridges = np.broadcast_to(wave[None, :, None], (120, 160, 3)).copy()
+    ridges = ridged()
     plain = np.full_like(ridges, 128)
     rugged = variance_around(ridges, hole)[hole].mean()
     assert 0.5 * 3 * 40**2 / 2 < rugged < 1.5 * 3 * 40**2 / 2
@@ -84,8 +89,7 @@ def test_natural_variance_is_that_of_what_is_around():
 
 def test_ridges_stay_among_ridges_and_fade_on_a_plain():
     hole = hole_in_the_middle()
-    wave = np.rint(128 + 40 * np.sin(2 * np.pi * np.arange(160) / 40)).astype(np.uint8)
-    ridges = np.broadcast_to(wave[None, :, None], (120, 160, 3)).copy()
+    ridges = ridged()
     on_a_plain = np.where(hole[..., None], ridges, np.uint8(128))
     grey = np.full_like(ridges, 128)  # the likely colours: the mean of all ridges
     left = [

@@ -25,9 +25,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
 NATURAL = 0.4  # of the variance of colours around the hole: what is no farther off the likely ones is texture, nearly
-SCARCE_SHARE = (
-    0.5  # so much less likely colours count where little of the picture is left to tell what is likely
-)
+SCARCE_SHARE = 0.5  # so much less do likely colours count where little of the picture is left to tell them
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
