@@ -1,10 +1,14 @@
 """Pieces of a layout that are a pixel off are moved to where they fit, and nothing else is."""
 
+from itertools import product
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from effect.inpaint.align import _pieces_of, align
+from effect.inpaint.align import BAND_PX, LEAST_GAIN, SWEEPS, _pieces_of, align
+from effect.inpaint.layout import MOST_STEP, UNKNOWN_STEP
 from effect.inpaint.offsets import pixel_grid
 from tests.test_layout import middle, tiles
 
@@ -76,3 +80,58 @@ def test_a_piece_is_connected_and_comes_from_one_offset():
         np.testing.assert_array_equal(
             np.flatnonzero(pieces == number), sorted(pixels[starts[number] : starts[number + 1]])
         )
+
+
+def plainly_aligned(
+    picture: NDArray[np.uint8], hole: NDArray[np.bool_], usable: NDArray[np.bool_], places: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The same, sweep by sweep, every piece looked at anew: as slow as it is plain."""
+    height, width = hole.shape
+    pieces, _, starts = _pieces_of(hole, places)
+    levels, places = picture.astype(int), places.copy()
+    within = lambda row, column: 0 <= row < height and 0 <= column < width
+
+    def misfit(piece: int, move: tuple[int, int]) -> float:
+        total = 0.0
+        for row, column in np.argwhere(pieces == piece):
+            beside = [(row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)]
+            if all(not within(*one) or pieces[one] == piece for one in beside):
+                continue
+            for dy, dx in product(range(-BAND_PX, BAND_PX + 1), repeat=2):
+                near = row + dy, column + dx
+                if not within(*near) or pieces[near] == piece:
+                    continue
+                there = tuple(places[row, column] + move + (dy, dx))
+                if not within(*there) or not usable[there]:
+                    total += UNKNOWN_STEP
+                else:
+                    total += min(((levels[there] - levels[tuple(places[near])]) ** 2).sum(), MOST_STEP)
+        return total
+
+    for _ in range(SWEEPS):
+        for piece in range(len(starts) - 1):
+            own, best = pieces == piece, (0, 0)
+            lowest = LEAST_GAIN * misfit(piece, best)
+            for move in product((-1, 0, 1), repeat=2):
+                moved = places[own] + np.array(move)
+                allowed = all(within(*place) and usable[tuple(place)] for place in moved)
+                if any(move) and allowed and (cost := misfit(piece, move)) < lowest:
+                    lowest, best = cost, move
+            places[own] += np.array(best, np.int32)
+    return places
+
+
+@pytest.mark.parametrize("seed", [17, 19, 20, 22])
+def test_pieces_move_as_the_plain_rule_says(seed: int):
+    rng = np.random.default_rng(seed)
+    picture = cv2.GaussianBlur(rng.integers(0, 256, (30, 36, 3)).astype(np.uint8), (0, 0), 2.5)
+    hole = np.zeros((30, 36), bool)
+    hole[10:19, 11:23] = True
+    places, usable = pixel_grid(30, 36), ~hole
+    for top, left in product(range(10, 19, 3), range(11, 23, 3)):
+        places[top : top + 3, left : left + 3] += rng.choice([[-9, 2], [10, -1], [1, -11], [0, 12]]).astype(
+            np.int32
+        )
+    expected = plainly_aligned(picture, hole, usable, places)
+    assert (expected != places).any()
+    np.testing.assert_array_equal(align(picture, hole, usable, places), expected)

@@ -24,29 +24,38 @@ def align(picture, missing, usable, places):  # type: ignore[no-untyped-def]
     width = missing.shape[1]
     places = places.copy()
     pieces, pixels, starts = _pieces_of(missing, places)
-    edges, edge_starts = _edges_of(pieces, pixels, starts)
+    bands, times, band_starts = _bands_of(pieces, pixels, starts)
+    settled = np.zeros(len(starts) - 1, np.bool_)
     for _ in range(SWEEPS):
-        moved = False
-        for piece in range(len(starts) - 1):
+        for piece in range(len(settled)):
+            if settled[piece]:  # nothing has changed around it since it was seen to fit
+                continue
             own = pixels[starts[piece] : starts[piece + 1]]
-            edge = edges[edge_starts[piece] : edge_starts[piece + 1]]
-            stay = _misfit(picture, usable, places, pieces, edge, piece, 0, 0)
-            lowest, best_down, best_right = stay * LEAST_GAIN, 0, 0
+            within = slice(band_starts[piece], band_starts[piece + 1])
+            band = bands[within]
+            row, column = own[0] // width, own[0] % width
+            offset = places[row, column, 0] - row, places[row, column, 1] - column
+            there = _colours_of(picture, places, pieces, band)
+            around = band, times[within], there
+            lowest = LEAST_GAIN * _misfit(picture, usable, around, offset, np.inf)
+            best_down, best_right = 0, 0
             for down in range(-1, 2):
                 for right in range(-1, 2):
                     if not (down or right):
                         continue
-                    cost = _misfit(picture, usable, places, pieces, edge, piece, down, right)
+                    cost = _misfit(picture, usable, around, (offset[0] + down, offset[1] + right), lowest)
                     if cost < lowest and _may_move(usable, places, own, down, right):
                         lowest, best_down, best_right = cost, down, right
-            if best_down or best_right:
-                moved = True
+            settled[piece] = not (best_down or best_right)
+            if not settled[piece]:
                 for pixel in own:
                     place = places[pixel // width, pixel % width]
                     place[0] += best_down
                     place[1] += best_right
-        if not moved:
-            break
+                for row, column in band:
+                    beside = pieces[row, column]
+                    if beside >= 0:
+                        settled[beside] = False
     return places
 
 
@@ -99,44 +108,74 @@ def _may_move(usable, places, own, down, right):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _edges_of(pieces, pixels, starts):  # type: ignore[no-untyped-def]
-    """Those of the pixels, piece by piece, that lie beside another piece or a known pixel, and where each piece begins
-    in them."""
+def _bands_of(pieces, pixels, starts):  # type: ignore[no-untyped-def]
+    """The pixels around each piece, piece by piece, int32 (n, 2); how many pixels of the piece's edge each of them is
+    near, int32 (n,); and where each piece begins in them."""
     height, width = pieces.shape
-    edges, edge_starts, filled = np.empty_like(pixels), np.zeros_like(starts), 0
+    bands, times = [np.int32(0) for _ in range(0)], [np.int32(0) for _ in range(0)]
+    band_starts = np.zeros_like(starts)
+    counts = np.zeros(pieces.shape, np.int32)
     for piece in range(len(starts) - 1):
         for pixel in pixels[starts[piece] : starts[piece + 1]]:
-            for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-                y, x = pixel // width + dy, pixel % width + dx
-                if 0 <= y < height and 0 <= x < width and pieces[y, x] != piece:
-                    edges[filled] = pixel
-                    filled += 1
-                    break
-        edge_starts[piece + 1] = filled
-    return edges, edge_starts
+            row, column = pixel // width, pixel % width
+            if not _is_edge(pieces, row, column):
+                continue
+            for y in range(max(row - BAND_PX, 0), min(row + BAND_PX + 1, height)):
+                for x in range(max(column - BAND_PX, 0), min(column + BAND_PX + 1, width)):
+                    if pieces[y, x] != piece:
+                        if not counts[y, x]:
+                            bands.append(np.int32(y))
+                            bands.append(np.int32(x))
+                        counts[y, x] += 1
+        for number in range(band_starts[piece], len(bands) // 2):
+            place = bands[2 * number], bands[2 * number + 1]
+            times.append(counts[place])
+            counts[place] = 0
+        band_starts[piece + 1] = len(bands) // 2
+    return np.array(bands).reshape(-1, 2), np.array(times), band_starts
 
 
 @compiled
-def _misfit(picture, usable, places, pieces, edge, piece, down, right):  # type: ignore[no-untyped-def]
-    """How much the piece, moved so, differs from what lies around it, if it went on there."""
+def _is_edge(pieces, row, column):  # type: ignore[no-untyped-def]
+    """Whether a pixel lies beside another piece or a known pixel."""
     height, width = pieces.shape
+    for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        y, x = row + dy, column + dx
+        if 0 <= y < height and 0 <= x < width and pieces[y, x] != pieces[row, column]:
+            return True
+    return False
+
+
+@compiled
+def _colours_of(picture, places, pieces, band):  # type: ignore[no-untyped-def]
+    """What lies in the pixels of a band now: int32 (n, 3)."""
+    colours = np.empty((len(band), 3), np.int32)
+    for number, (y, x) in enumerate(band):
+        if pieces[y, x] >= 0:
+            y, x = places[y, x, 0], places[y, x, 1]
+        for channel in range(3):
+            colours[number, channel] = picture[y, x, channel]
+    return colours
+
+
+@compiled
+def _misfit(picture, usable, around, offset, limit):  # type: ignore[no-untyped-def]
+    """How much a piece with this offset, if it went on around itself, would differ from what lies there.
+
+    around: pixels, how often each counts, their colours. Gives up once the difference reaches the limit.
+    """
+    height, width = usable.shape
+    band, times, colours = around
     total = 0.0
-    for pixel in edge:
-        row, column = pixel // width, pixel % width
-        from_row, from_column = places[row, column, 0] + down, places[row, column, 1] + right
-        for dy in range(-BAND_PX, BAND_PX + 1):
-            for dx in range(-BAND_PX, BAND_PX + 1):
-                y, x = row + dy, column + dx
-                if not (0 <= y < height and 0 <= x < width) or pieces[y, x] == piece:
-                    continue
-                v, u = from_row + dy, from_column + dx
-                if not (0 <= v < height and 0 <= u < width) or not usable[v, u]:
-                    total += UNKNOWN_STEP
-                    continue
-                at_row, at_column = (places[y, x, 0], places[y, x, 1]) if pieces[y, x] >= 0 else (y, x)
-                step = 0.0
-                for channel in range(3):
-                    difference = float(picture[v, u, channel]) - float(picture[at_row, at_column, channel])
-                    step += difference * difference
-                total += min(step, MOST_STEP)
+    for number in range(len(band)):
+        if total >= limit:
+            break
+        y, x = band[number, 0] + offset[0], band[number, 1] + offset[1]
+        step = UNKNOWN_STEP
+        if 0 <= y < height and 0 <= x < width and usable[y, x]:
+            step = 0
+            for channel in range(3):
+                step += (np.int32(picture[y, x, channel]) - colours[number, channel]) ** 2
+            step = min(step, MOST_STEP)
+        total += times[number] * step
     return total

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from effect.errors import UserError
 from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted, View
 from effect.inpaint.telea import MAX_SIDE_PX, TeleaInpainter
-from effect.inpaint.texture import covered, shrink, synthesize
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
 
@@ -51,13 +50,16 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
+        from effect.inpaint import texture  # not at the top: this takes a while to load ...
+
         if not hole.any():
             return rgb.copy()
+        texture.load_compiled()  # ... while the network, in its process, does
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
-            painted = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
+            painted = texture.synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
@@ -72,6 +74,8 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> Painted:
         """What the network makes of the window."""
+        from effect.inpaint.texture import covered, shrink
+
         facts = self._network.facts()
         if sketch is not None and not facts.takes_sketch:
             raise UserError(

@@ -133,7 +133,9 @@ def with_offsets_for_all(
 
 def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
     """Row and column of every pixel: int32 (height, width, 2)."""
-    return np.ascontiguousarray(np.indices((height, width), dtype=np.int32).transpose(1, 2, 0))
+    grid = np.empty((height, width, 2), np.int32)
+    grid[..., 0], grid[..., 1] = np.arange(height)[:, None], np.arange(width)
+    return grid
 
 
 def known_average(values: NDArray, known: NDArray[np.bool_], soft_px: float = SOFT_PX) -> NDArray[np.float32]:

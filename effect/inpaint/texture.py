@@ -6,6 +6,8 @@ pieces themselves stay whole, so the texture is the photo's own at its own resol
 nearer to the likeliest.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from effect.grain import grain_level
 from effect.inpaint.align import align
 from effect.inpaint.layout import lay_out
-from effect.inpaint.looks import doubt
+from effect.inpaint.looks import LOOKS, doubt
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import known_average, pixel_grid
 from effect.inpaint.strength import BROAD_PX, strength_gain, variance_around
@@ -78,6 +80,15 @@ def synthesize(
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
     return toward(likely, heal(picture, hole, places), hole, scarce, unsure)
+
+
+@cache
+def load_compiled() -> None:
+    """Load the compiled code of `synthesize`, by using it once: for whoever has to wait for something else anyway."""
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    hole = np.zeros((32, 32), bool)
+    hole[12:20, 12:20] = True
+    synthesize(picture, hole, picture, None, np.zeros((8, 8, 2 * LOOKS + 2), np.float32))
 
 
 def fit(
@@ -198,26 +209,31 @@ def enlarge(places: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int3
     small = places.shape[:2]
     rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), small, strict=True))
     offsets = (places - pixel_grid(*small)) * np.array([height / small[0], width / small[1]])
-    enlarged = np.rint(offsets[rows[:, None], columns]).astype(np.int32) + pixel_grid(height, width)
-    return np.clip(enlarged, 0, [height - 1, width - 1]).astype(np.int32)
+    enlarged = np.rint(offsets).astype(np.int32)[rows[:, None], columns] + pixel_grid(height, width)
+    return np.clip(enlarged, 0, [height - 1, width - 1], dtype=np.int32)
 
 
 def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The places (H, W, 2), those that are not usable (H, W) moved to the nearest that is."""
+    moved = places.copy()
+    misplaced = ~usable[places[..., 0], places[..., 1]]
+    if not misplaced.any():
+        return moved
     _, areas = cv2.distanceTransformWithLabels(
         (~usable).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    nearest = np.zeros((int(areas.max()) + 1, 2), np.int32)
-    nearest[areas[usable]] = np.argwhere(usable)
-    return nearest[areas[places[..., 0], places[..., 1]]]
+    nearest = np.zeros(int(areas.max()) + 1, int)
+    nearest[areas[usable]] = np.flatnonzero(usable)
+    rows, columns = places[misplaced].T
+    moved[misplaced] = np.stack(np.divmod(nearest[areas[rows, columns]], usable.shape[1]), axis=1)
+    return moved
 
 
 def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.int32]:
     """The matches with those of the outermost pixels, no patch's centres, as far away as the nearest centre's."""
-    grid = pixel_grid(*matches.shape[:2])
-    rows, columns = (np.clip(np.arange(n), margin_px, n - margin_px - 1) for n in matches.shape[:2])
-    inner = np.ix_(rows, columns)
-    return matches[inner] + grid - grid[inner]
+    inner = (slice(margin_px, -margin_px),) * 2
+    offsets = (matches - pixel_grid(*matches.shape[:2]))[inner]
+    return np.pad(offsets, ((margin_px,) * 2,) * 2 + ((0, 0),), "edge") + pixel_grid(*matches.shape[:2])
 
 
 def belief_in(missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
