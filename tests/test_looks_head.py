@@ -86,13 +86,25 @@ def test_queries_and_keys_follow_what_is_expected():
         generator(looks=False, likeness=6)
 
 
-def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
-    weights = save_untrained(tmp_path, channels=8, looks=True)
+def view() -> View:
     rgb = np.random.default_rng(1).integers(0, 256, (32, 48, 3)).astype(np.uint8)
     missing = np.zeros((32, 48), bool)
-    missing[8:24, 16:32] = True
-    view = View(rgb, missing, None, rgb, missing, np.zeros_like(missing))
-    theirs, ours = (network.paint(view) for network in (NetworkApart(weights), NetworkHere(weights)))
+    missing[8:24, 12:28] = True
+    return View(rgb, missing, None, rgb, missing, np.zeros_like(missing))
+
+
+def test_the_mirror_image_of_a_photo_is_told_the_mirror_image(tmp_path: Path):
+    weights = save_untrained(tmp_path, channels=8, looks=True, colours=True)
+    mirrored = View(*(None if one is None else np.ascontiguousarray(one[:, ::-1]) for one in view()))
+    this, that = (NetworkHere(weights).paint(one).expected for one in (view(), mirrored))
+    assert this is not None and that is not None
+    np.testing.assert_allclose(that[:, ::-1], this, atol=1e-5)
+    assert np.abs(that - this).max() > 0.01
+
+
+def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
+    weights = save_untrained(tmp_path, channels=8, looks=True)
+    theirs, ours = (network.paint(view()) for network in (NetworkApart(weights), NetworkHere(weights)))
     assert theirs.expected is not None and ours.expected is not None and theirs.expected.shape == (8, 12, 10)
     np.testing.assert_allclose(theirs.expected, ours.expected, atol=1e-5)
 

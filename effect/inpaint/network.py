@@ -6,6 +6,7 @@ There it loads while this process finds the person, and the memory that torch ta
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -91,23 +92,37 @@ class NetworkHere:
         from effect.inpaint.nets.colours import changed, head_input
         from effect.inpaint.nets.generator import levels
 
-        picture = torch.from_numpy(view.rgb).permute(2, 0, 1)[None].float() / 127.5 - 1
-        hole = torch.from_numpy(view.missing)[None, None].float()
-        sketch = None if view.strokes is None else torch.from_numpy(view.strokes)[None, None].float()
+        picture = both_ways(torch.from_numpy(view.rgb).permute(2, 0, 1)[None].float() / 127.5 - 1)
+        hole = both_ways(torch.from_numpy(view.missing)[None, None].float())
+        strokes = None if view.strokes is None else torch.from_numpy(view.strokes)[None, None].float()
+        sketch = None if strokes is None else both_ways(strokes)
         with torch.inference_mode():
             outcome = self._generator.paint(picture, hole, sketch)
-            guide = np.where(view.missing[..., None], levels(outcome.picture[0]), view.rgb)
+            guide = np.where(view.missing[..., None], levels(mean_of_both(outcome.picture)[0]), view.rgb)
             proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
             likely = proposals.likely
             if outcome.inner is not None:
-                maps, shifts = head_input(guide, view.missing, proposals)
-                change = self._generator.colours(outcome.inner, maps[None], shifts[None])
-                likely = changed(likely, view.broad_hole, change[0].permute(1, 2, 0).numpy())
-        expected = outcome.expected
-        return Painted(likely, None if expected is None else expected[0].permute(1, 2, 0).numpy())
+                given = (both_ways(one[None]) for one in head_input(guide, view.missing, proposals))
+                change = mean_of_both(self._generator.colours(outcome.inner, *given))[0]
+                likely = changed(likely, view.broad_hole, change.permute(1, 2, 0).numpy())
+            if outcome.expected is None:
+                return Painted(likely, None)
+            return Painted(likely, mean_of_both(outcome.expected)[0].permute(1, 2, 0).numpy())
 
     def close(self) -> None:
         pass
+
+
+def both_ways(maps: Any) -> Any:
+    """Maps (1, C, H, W) and their mirror image: (2, C, H, W). The mean of what a network makes of both errs less."""
+    import torch
+
+    return torch.cat([maps, maps.flip(3)])
+
+
+def mean_of_both(maps: Any) -> Any:
+    """The mean of what was made of `both_ways`, (2, C, H, W), the mirror image turned back: (1, C, H, W)."""
+    return (maps[:1] + maps[1:].flip(3)) / 2
 
 
 class NetworkApart:
@@ -157,6 +172,7 @@ def _paint_one(line: Connection, weights: Path) -> None:
     """Say the network's facts, paint what is asked for, and say how much memory that took; or say what went wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process, too; the other one ends it
     try:
+        _leave_half_of_the_cores()
         network = NetworkHere(weights)
         line.send(network.facts())
         painted = network.paint(line.recv())
@@ -167,3 +183,10 @@ def _paint_one(line: Connection, weights: Path) -> None:
         line.send(error)
     except Exception as error:
         line.send(RuntimeError(f"{error}"))
+
+
+def _leave_half_of_the_cores() -> None:
+    """The other process works meanwhile, and OpenMP's threads turn in circles where they wait for a core."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
