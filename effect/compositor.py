@@ -80,17 +80,27 @@ def _cast_shadows(
     height, width = dissolve.arrival_seconds.shape
     shadows = (values[casting] for values in (x, y, reach / cell_px, strength))
     taken = shade(-(-height // cell_px), -(-width // cell_px), *shadows)
-    shaded = np.flatnonzero(taken.any(axis=1))
-    if not shaded.size:
+    if not taken.any():
         return
-    first, last = max(shaded[0] - 1, 0), shaded[-1] + 2
-    top = cell_px * first
-    smooth = cv2.resize(taken[first:last], None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
+    rows, columns = (_span_of(taken.any(axis=axis)) for axis in (1, 0))
+    top, left = cell_px * rows.start, cell_px * columns.start
+    smooth = cv2.resize(taken[rows, columns], None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
     darken(
         frame.reshape(len(frame), -1),
-        *(scene.alpha, (dissolve.top, dissolve.left), (top, 0), smooth[: height - top, :width].copy()),
+        *(
+            scene.alpha,
+            (dissolve.top, dissolve.left),
+            (top, left),
+            smooth[: height - top, : width - left].copy(),
+        ),
         *(dissolve.arrival_seconds, seconds, dissolve.softness_seconds),
     )
+
+
+def _span_of(taken: NDArray[np.bool_]) -> slice:
+    """From the first that is taken to the last, bool (n,), and one more on either side."""
+    places = np.flatnonzero(taken)
+    return slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2)
 
 
 def _darkened(frame: NDArray[np.uint8], dusk: float) -> NDArray[np.uint8]:

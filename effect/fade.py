@@ -85,14 +85,16 @@ def shade(height, width, x, y, reach, strength):  # type: ignore[no-untyped-def]
 
     x, y, reach, strength: float64 (n,), each shadow's middle and reach in pixels, and what it takes in its middle.
     """
-    kept = np.ones((height, width), np.float32)
+    kept, across = np.ones((height, width), np.float32), np.empty(width, np.float32)
     for number in range(len(x)):
         middle_x, middle_y, far, most = x[number], y[number], reach[number], F32(strength[number])
         first, last = max(int(middle_x - far), 0), min(int(middle_x + far) + 1, width)
+        for column in range(first, last):
+            across[column] = bump(F32((column - middle_x) / far))
         for row in range(max(int(middle_y - far), 0), min(int(middle_y + far) + 1, height)):
             down = most * bump(F32((row - middle_y) / far))
             for column in range(first, last):
-                kept[row, column] *= ONE - down * bump(F32((column - middle_x) / far))
+                kept[row, column] *= ONE - down * across[column]
     return ONE - kept
 
 

@@ -26,8 +26,8 @@ def yuv420_bt709(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     planes = np.empty(height * width * 3 // 2, np.uint8)
     luma, blue, red = np.split(planes, [height * width, height * width * 5 // 4])
     _fill_luma(levels, luma.reshape(height, width), _TO_LUMA)
-    for plane, weights in ((blue, _TO_BLUE), (red, _TO_RED)):
-        _fill_chroma(levels, plane.reshape(height // 2, width // 2), weights)
+    half = height // 2, width // 2
+    _fill_chroma(levels, blue.reshape(half), red.reshape(half), _TO_BLUE, _TO_RED)
     return planes
 
 
@@ -44,19 +44,21 @@ def _fill_luma(levels, luma, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _fill_chroma(levels, plane, weights):  # type: ignore[no-untyped-def]
-    of_red, of_green, of_blue = weights[0] / 4, weights[1] / 4, weights[2] / 4
+def _fill_chroma(levels, blues, reds, to_blue, to_red):  # type: ignore[no-untyped-def]
+    red_in_blue, green_in_blue, blue_in_blue = to_blue[0] / 4, to_blue[1] / 4, to_blue[2] / 4
+    red_in_red, green_in_red, blue_in_red = to_red[0] / 4, to_red[1] / 4, to_red[2] / 4
     rounded = np.float32(CHROMA_GREY + 0.5)
-    for row in range(np.uint64(plane.shape[0])):
+    for row in range(np.uint64(blues.shape[0])):
         upper, lower = np.uint64(2) * row, np.uint64(2) * row + np.uint64(1)
-        for column in range(np.uint64(plane.shape[1])):
+        for column in range(np.uint64(blues.shape[1])):
             at = np.uint64(6) * column
             red = _four(levels, upper, lower, at)
             green = _four(levels, upper, lower, at + np.uint64(1))
             blue = _four(levels, upper, lower, at + np.uint64(2))
-            plane[row, column] = np.uint8(
-                np.int32(of_red * red + of_green * green + of_blue * blue + rounded)
-            )
+            bluish = red_in_blue * red + green_in_blue * green + blue_in_blue * blue + rounded
+            reddish = red_in_red * red + green_in_red * green + blue_in_red * blue + rounded
+            blues[row, column] = np.uint8(np.int32(bluish))
+            reds[row, column] = np.uint8(np.int32(reddish))
 
 
 @compiled
