@@ -82,7 +82,7 @@ def _cast_shadows(
     taken = shade(-(-height // cell_px), -(-width // cell_px), *shadows)
     if not taken.any():
         return
-    rows, columns = (_span_of(taken.any(axis=axis)) for axis in (1, 0))
+    rows, columns = _span_of(taken.any(axis=1)), _span_of(taken.any(axis=0))
     top, left = cell_px * rows.start, cell_px * columns.start
     smooth = cv2.resize(taken[rows, columns], None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
     darken(
@@ -98,7 +98,7 @@ def _cast_shadows(
 
 
 def _span_of(taken: NDArray[np.bool_]) -> slice:
-    """From the first that is taken to the last, bool (n,), and one more on either side."""
+    """The slice from the first place that is taken, bool (n,), to the last, and one more on either side."""
     places = np.flatnonzero(taken)
     return slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2)
 

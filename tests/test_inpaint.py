@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -170,6 +171,17 @@ def test_a_network_that_fails_gives_way_to_telea_with_a_notice(
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
 
 
+@pytest.mark.parametrize("error", [ImportError("no numba"), OSError("no cache"), RuntimeError("no locator")])
+def test_compiled_code_that_cannot_be_loaded_gives_way_to_telea(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    notices: list[str] = []
+    monkeypatch.setattr("effect.inpaint.texture.load_compiled", failing(error))
+    plate = open_inpainter("gated", notices.append).restore(photo(), HOLES["random boxes 3"])
+    assert plate.shape == photo().shape
+    assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
+
+
 @pytest.mark.parametrize(
     "error", [ImportError("no torch"), OSError("bad file"), RuntimeError("x"), MemoryError("y")]
 )
@@ -187,7 +199,10 @@ def test_a_process_of_its_own_paints_the_same_and_ends():
     apart, hole = open_inpainter("gated", notices.append, apart=True), HOLES["random boxes 3"]
     (process,) = multiprocessing.active_children()
     plate = apart.restore(photo(), hole)
+    cores = torch.get_num_threads()
+    torch.set_num_threads(max(1, cores // 2))  # as there
     np.testing.assert_array_equal(plate, open_inpainter("gated").restore(photo(), hole))
+    torch.set_num_threads(cores)
     assert not process.is_alive() and not notices
     assert apart.peak_together_mib > 50
     apart.close()  # once more does no harm
@@ -215,6 +230,7 @@ def test_faults_of_weights_come_out_of_the_other_process(tmp_path: Path):
 def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(GatedGenerator, "see", failing(MemoryError("no more")))
     monkeypatch.setattr("signal.signal", lambda *_: None)  # it runs in this process here
+    monkeypatch.setattr("effect.inpaint.network._leave_half_of_the_cores", lambda: None)
     near, far = multiprocessing.Pipe()
     rgb, hole = photo()[:16, :16], np.ones((16, 16), bool)
     near.send(View(rgb, hole, None, rgb, hole, np.zeros_like(hole)))

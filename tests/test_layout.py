@@ -202,6 +202,13 @@ def test_the_cut_prefers_whole_pieces():
     assert expand(costs, seams(1.0)).tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
 
 
+def test_a_change_for_nothing_may_make_way_for_a_gain():
+    """Both pixels give 2 the chance, though the first would lose by it and the second gain nothing by itself."""
+    seams = np.array([[0.0, 4.0, 1.0], [4.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    pairs = Pairs(np.array([0]), np.array([1]), lambda _, one, other: seams[one, other])
+    assert expand(np.array([[0.0, 9.0, 10.0], [9.0, 0.0, 1.2]]), pairs).tolist() == [0, 2]
+
+
 def test_rough_ground_goes_on_as_rough_ground_though_smooth_pieces_have_its_colour():
     picture = np.full((60, 80, 3), 128, np.uint8)
     rng = np.random.default_rng(5)

@@ -50,17 +50,19 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
-        from effect.inpaint import texture  # not at the top: this takes a while to load ...
-
         if not hole.any():
             return rgb.copy()
-        texture.load_compiled()  # ... while the network, in its process, does
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
+            from effect.inpaint import (
+                texture,
+            )  # not at the top: a network in a process of its own loads meanwhile
+
+            texture.load_compiled()
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
             painted = texture.synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
-        except (RuntimeError, MemoryError) as error:
+        except (ImportError, OSError, RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
         return window.paste(rgb, hole, painted)

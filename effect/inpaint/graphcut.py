@@ -84,7 +84,7 @@ def cut(
     of_second = np.where(only_first, 0, np.where(only_second, second_changes - neither, -first_changes))
     change += np.bincount(first, of_first, n) + np.bincount(second, of_second, n)
     changes = np.zeros(len(costs), bool)
-    if (change >= 0).all():  # nobody gains anything by it
+    if (change > 0.5).all():  # when rounded, all would lose by it
         return changes
     together = np.where(only_first | only_second, 0, np.maximum(0, first_changes + second_changes - neither))
 

@@ -6,7 +6,6 @@ There it loads while this process finds the person, and the memory that torch ta
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -114,7 +113,10 @@ class NetworkHere:
 
 
 def both_ways(maps: Any) -> Any:
-    """Maps (1, C, H, W) and their mirror image: (2, C, H, W). The mean of what a network makes of both errs less."""
+    """Maps (1, C, H, W) and their mirror image: (2, C, H, W). The mean of what a network makes of both errs less.
+
+    That holds for queries and keys, too: each averaged, they served better than the mean of their products.
+    """
     import torch
 
     return torch.cat([maps, maps.flip(3)])
@@ -189,4 +191,4 @@ def _leave_half_of_the_cores() -> None:
     """The other process works meanwhile, and OpenMP's threads turn in circles where they wait for a core."""
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))

@@ -77,7 +77,7 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
                     y = matches[neighbour_row, neighbour_column, 0] + back_y
                     x = matches[neighbour_row, neighbour_column, 1] + back_x
                     if y == best_y and x == best_x:
-                        continue  # both lie in one piece
+                        continue  # the same place is no better
                     if sources[y, x] and max(abs(y - row), abs(x - column)) >= nearest_px:
                         cost = distance(picture, belief, height_penalty, row, column, y, x, best)
                         if cost < best:

@@ -53,6 +53,7 @@ def synthesize(
     """
     from effect.inpaint.seams import heal
 
+    hole = np.ascontiguousarray(hole)  # compiled code is compiled anew for part of a larger array
     avoid = np.zeros_like(hole) if avoid is None else avoid
     sizes = pyramid(rgb.shape[1], rgb.shape[0])
     small, missing = shrink(rgb, hole, sizes[0])
