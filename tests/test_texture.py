@@ -222,3 +222,45 @@ def test_edges_far_stronger_than_the_grain_fade_still():
     hole[20:, 40:280] = True
     faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, 1.0, 1.0)
     assert np.ptp(faded[100, 100:200].astype(int), axis=0).max() < 0.4 * 120
+
+
+# --- places, by plain rules
+
+
+def random_places(rng: np.random.Generator, height: int, width: int) -> NDArray[np.int32]:
+    return np.stack([rng.integers(0, n, (height, width)) for n in (height, width)], axis=2).astype(np.int32)
+
+
+@pytest.mark.parametrize("size", [(14, 9), (23, 31)])
+def test_places_of_a_larger_picture_lead_as_far_away_in_proportion(size: tuple[int, int]):
+    places, (width, height) = random_places(np.random.default_rng(1), 7, 6), size
+    larger = texture.enlarge(places, size)
+    for row, column in np.ndindex(height, width):
+        of = row * 7 // height, column * 6 // width
+        offset = np.rint((places[of] - of) * (height / 7, width / 6))
+        np.testing.assert_array_equal(
+            larger[row, column], np.clip(np.add((row, column), offset), 0, (height - 1, width - 1))
+        )
+
+
+def test_places_that_must_not_be_copied_make_way_for_the_nearest():
+    rng = np.random.default_rng(2)
+    places, usable = random_places(rng, 20, 24), np.zeros((20, 24), bool)
+    usable[3:6, 4:9] = usable[12, 20] = True
+    before, moved = places.copy(), texture.move_to_usable(places, usable)
+    np.testing.assert_array_equal(places, before)
+    choices = np.argwhere(usable)
+    for old, new in zip(places.reshape(-1, 2), moved.reshape(-1, 2), strict=True):
+        assert usable[tuple(new)]
+        nearest = np.hypot(*(choices - old).T).min()
+        assert np.hypot(*(new - old)) <= 1.05 * nearest  # distances are whole steps of a 5 x 5 mask
+
+
+def test_border_pixels_go_as_far_as_the_nearest_centre():
+    matches = random_places(np.random.default_rng(3), 11, 12)
+    carried = texture.carry_to_border(matches, 3)
+    for row, column in np.ndindex(11, 12):
+        centre = min(max(row, 3), 7), min(max(column, 3), 8)
+        np.testing.assert_array_equal(
+            carried[row, column], matches[centre] + np.subtract((row, column), centre)
+        )

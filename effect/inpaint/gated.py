@@ -55,9 +55,8 @@ class GatedInpainter:
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
-            from effect.inpaint import (
-                texture,
-            )  # not at the top: a network in a process of its own loads meanwhile
+            # Not at the top: this takes a while to load, and a network in a process of its own loads meanwhile.
+            from effect.inpaint import texture
 
             texture.load_compiled()
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
