@@ -253,7 +253,7 @@ def test_places_that_must_not_be_copied_make_way_for_the_nearest():
     for old, new in zip(places.reshape(-1, 2), moved.reshape(-1, 2), strict=True):
         assert usable[tuple(new)]
         nearest = np.hypot(*(choices - old).T).min()
-        assert np.hypot(*(new - old)) <= 1.05 * nearest  # distances are whole steps of a 5 x 5 mask
+        assert np.hypot(*(new - old)) <= 1.05 * nearest  # which a mask of 5 x 5 steps measures nearly
 
 
 def test_border_pixels_go_as_far_as_the_nearest_centre():
