@@ -85,14 +85,10 @@ def _cast_shadows(
     rows, columns = _span_of(taken.any(axis=1)), _span_of(taken.any(axis=0))
     top, left = cell_px * rows.start, cell_px * columns.start
     smooth = cv2.resize(taken[rows, columns], None, fx=cell_px, fy=cell_px, interpolation=cv2.INTER_LINEAR)
+    smooth = smooth[: height - top, : width - left].copy()
     darken(
         frame.reshape(len(frame), -1),
-        *(
-            scene.alpha,
-            (dissolve.top, dissolve.left),
-            (top, left),
-            smooth[: height - top, : width - left].copy(),
-        ),
+        *(scene.alpha, (dissolve.top, dissolve.left), (top, left), smooth),
         *(dissolve.arrival_seconds, seconds, dissolve.softness_seconds),
     )
 

@@ -201,8 +201,9 @@ def test_a_process_of_its_own_paints_the_same_and_ends():
     plate = apart.restore(photo(), hole)
     cores = torch.get_num_threads()
     torch.set_num_threads(max(1, cores // 2))  # as there
-    np.testing.assert_array_equal(plate, open_inpainter("gated").restore(photo(), hole))
+    here = open_inpainter("gated").restore(photo(), hole)
     torch.set_num_threads(cores)
+    np.testing.assert_array_equal(plate, here)
     assert not process.is_alive() and not notices
     assert apart.peak_together_mib > 50
     apart.close()  # once more does no harm

@@ -35,8 +35,7 @@ def align(picture, missing, usable, places):  # type: ignore[no-untyped-def]
             band = bands[within]
             row, column = own[0] // width, own[0] % width
             offset = places[row, column, 0] - row, places[row, column, 1] - column
-            there = _colours_of(picture, places, pieces, band)
-            around = band, times[within], there
+            around = band, times[within], _colours_of(picture, places, pieces, band)
             lowest = LEAST_GAIN * _misfit(picture, usable, around, offset, np.inf)
             best_down, best_right = 0, 0
             for down in range(-1, 2):
@@ -112,7 +111,7 @@ def _bands_of(pieces, pixels, starts):  # type: ignore[no-untyped-def]
     """The pixels around each piece, piece by piece, int32 (n, 2); how many pixels of the piece's edge each of them is
     near, int32 (n,); and where each piece begins in them."""
     height, width = pieces.shape
-    bands, times = [np.int32(0) for _ in range(0)], [np.int32(0) for _ in range(0)]
+    bands, times = [np.int32(0) for _ in range(0)], [np.int32(0) for _ in range(0)]  # empty, of a type
     band_starts = np.zeros_like(starts)
     counts = np.zeros(pieces.shape, np.int32)
     for piece in range(len(starts) - 1):

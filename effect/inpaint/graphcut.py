@@ -83,9 +83,6 @@ def cut(
     of_first = np.where(only_second, 0, first_changes - neither)
     of_second = np.where(only_first, 0, np.where(only_second, second_changes - neither, -first_changes))
     change += np.bincount(first, of_first, n) + np.bincount(second, of_second, n)
-    changes = np.zeros(len(costs), bool)
-    if (change > 0.5).all():  # when rounded, all would lose by it
-        return changes
     together = np.where(only_first | only_second, 0, np.maximum(0, first_changes + second_changes - neither))
 
     every = np.arange(n)
@@ -100,5 +97,6 @@ def cut(
     residual.eliminate_zeros()
     stays = np.zeros(n + 2, bool)
     stays[breadth_first_order(residual, source, return_predecessors=False)] = True
+    changes = np.zeros(len(costs), bool)
     changes[nodes] = ~stays[:n]
     return changes

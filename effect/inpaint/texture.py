@@ -232,9 +232,10 @@ def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDAr
 
 def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.int32]:
     """The matches with those of the outermost pixels, no patch's centres, as far away as the nearest centre's."""
-    inner = (slice(margin_px, -margin_px),) * 2
-    offsets = (matches - pixel_grid(*matches.shape[:2]))[inner]
-    return np.pad(offsets, ((margin_px,) * 2,) * 2 + ((0, 0),), "edge") + pixel_grid(*matches.shape[:2])
+    grid = pixel_grid(*matches.shape[:2])
+    offsets = (matches - grid)[margin_px:-margin_px, margin_px:-margin_px]
+    margins = margin_px, margin_px
+    return np.pad(offsets, (margins, margins, (0, 0)), "edge") + grid
 
 
 def belief_in(missing: NDArray[np.bool_]) -> NDArray[np.uint8]:
