@@ -40,10 +40,8 @@ def prepared(species: Sequence[str]) -> Iterator[None]:
 
 def _prepare(species: Sequence[str]) -> None:
     from effect.butterflies import Pose, draw_butterfly
-    from effect.compiled import drawing
     from effect.species import load_species, species_names
 
     frame = np.zeros((8, 8, 3), np.uint8)
-    with drawing():
-        for name in species or species_names():
-            draw_butterfly(frame, load_species(name), Pose(4, 4, 4))
+    for name in species or species_names():
+        draw_butterfly(frame, load_species(name), Pose(4, 4, 4))

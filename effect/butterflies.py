@@ -6,22 +6,19 @@ opacity and blur treat the butterfly as a whole. Colours are blended in display 
 
 from dataclasses import dataclass
 from functools import cache
-from math import floor, log2, sqrt
+from math import sqrt
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.species import Species, load_species, species_names
+from effect.species import Species, atlases_of, load_species, species_names
 
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
-SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
-SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
+FAINTEST_BLUR_PX = 0.25  # depth of field, sigma: less does not show
 GRAIN_PX = 128  # side of the noise that is repeated over the frame
-BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
-PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
 
 Tile = NDArray[np.uint32]  # (h,w) premultiplied RGBA
 Spans = NDArray[np.int64]  # (h,2) columns [first, last) of each row
@@ -80,8 +77,16 @@ class Light:
     halo: float = 0.0
 
 
+# A pose, its patch, and the number of its species, as compiled code takes them.
+POSE_NUMBERS = (
+    *("x_px", "y_px", "size_px", "yaw", "pitch", "roll", "tilt", "forewing_angle", "hindwing_angle"),
+    *("opacity", "blur_px", "wing_speed"),
+)
+PATCH_NUMBERS = ("patch_x_px", "patch_y_px", "patch_size_px", "patch_yaw", "patch_strength")
+POSE = np.dtype([*((name, np.float64) for name in POSE_NUMBERS + PATCH_NUMBERS), ("kind", np.int64)])
+
 DAYLIGHT = Light()
-NO_CLOTH = np.zeros((2, 2), np.uint32)
+NO_CLOTH = np.zeros((2, 2), np.uint64)
 
 
 def draw_butterfly(
@@ -89,32 +94,48 @@ def draw_butterfly(
     species: Species,
     pose: Pose,
     light: Light = DAYLIGHT,
-    cloth: NDArray[np.uint32] = NO_CLOTH,
-) -> Box | None:
-    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w) from `cloth_of`: see `Patch`.
+    cloth: NDArray[np.uint64] = NO_CLOTH,
+) -> None:
+    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w) from `cloth_of`: see `Patch`."""
+    draw_butterflies(frame, (species,), _recorded(pose), light, cloth)
 
-    Returns the box outside which nothing changed, or None when nothing was drawn.
+
+def draw_butterflies(
+    frame: NDArray[np.uint8],
+    species: tuple[Species, ...],
+    poses: NDArray[np.void],
+    light: Light,
+    cloth: NDArray[np.uint64],
+) -> None:
+    """Blend butterflies into `frame` (H,W,3) RGB uint8, in place, one after the other.
+
+    poses: POSE (n,), where `kind` counts in `species`; `cloth` (h,w) from `cloth_of`: see `Patch`.
     """
     from effect.pixels import blend  # not at the top: compiled code takes a while to load
+    from effect.rasterize import draw_sharp, paint, resolution_of
 
-    if pose.opacity * 255 < 0.5 or pose.size_px < 0.5:
-        return None
-    resolution = _resolution(pose)
-    area, tile, painted = _painted(species, pose, resolution, frame.shape, light, cloth)
-    if not tile.size:
-        return None
-    if pose.blur_px > 0.25 or resolution != 1:
-        tile, painted = _finish(tile, area, resolution, pose)
-    blend(frame, area[0], area[1], tile, painted, float(pose.opacity), grain_of(light.grain, frame.shape[1]))
-    left, top, right, bottom = area
-    return max(left, 0), max(top, 0), min(right, frame.shape[1]), min(bottom, frame.shape[0])
+    grain = grain_of(light.grain, frame.shape[1])
+    shown = cloth, *_as_numbers(light)
+    number = 0
+    while (number := draw_sharp(frame, poses, number, atlases_of(species), *shown, grain)) < len(poses):
+        pose = poses[number]
+        resolution = resolution_of(pose)
+        area, tile, _ = paint(pose, resolution, frame.shape[:2], species[pose["kind"]].atlas, *shown)
+        if tile.size:
+            tile, painted = _finish(tile, area, resolution, float(pose["blur_px"]))
+            blend(frame, area[0], area[1], tile, painted, float(pose["opacity"]), grain)
+        number += 1
 
 
 def wing_shape(
     species: Species, pose: Pose, shape: tuple[int, int]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
     """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
-    (left, top, right, bottom), tile, _ = _painted(species, pose, 1.0, shape, DAYLIGHT, NO_CLOTH)
+    from effect.rasterize import paint  # not at the top: compiled code takes a while to load
+
+    (left, top, right, bottom), tile, _ = paint(
+        _recorded(pose)[0], 1.0, shape, species.atlas, NO_CLOTH, *_as_numbers(DAYLIGHT)
+    )
     if not tile.size:
         return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
@@ -122,49 +143,16 @@ def wing_shape(
     return (rows, columns), inside >> 24 > 127
 
 
-def _painted(
-    species: Species,
-    pose: Pose,
-    resolution: float,
-    frame_shape: tuple[int, ...],
-    light: Light,
-    cloth: NDArray[np.uint32],
-) -> tuple[Box, Tile, Spans]:
-    """See `effect.rasterize.paint`."""
-    from effect.rasterize import paint
+def _recorded(pose: Pose) -> NDArray[np.void]:
+    """One pose as compiled code takes it: POSE (1,)."""
+    return np.array([(*(getattr(pose, name) for name in POSE_NUMBERS), *pose.patch, 0)], POSE)
 
-    px_per_unit = pose.size_px / species.forewing_units
-    patch = pose.patch._replace(size_px=pose.patch.size_px / species.forewing_units)
+
+def _as_numbers(light: Light) -> tuple[tuple[float, ...], tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Unit vector to the light, ambient, diffuse; the colours of the light and of the haze."""
     distance = sqrt(sum(along * along for along in light.direction))
-    return paint(
-        (float(pose.x_px), float(pose.y_px), px_per_unit),
-        (float(pose.yaw), float(pose.pitch), float(pose.roll), float(pose.tilt)),
-        (float(pose.forewing_angle), float(pose.hindwing_angle)),
-        _moments(pose),
-        3 * pose.blur_px + 1,
-        resolution,
-        (frame_shape[0], frame_shape[1]),
-        species.atlas,
-        cloth,
-        tuple(patch),
-        (*(along / distance for along in light.direction), float(light.ambient), float(light.diffuse)),
-        (light.rgb, light.haze_rgb),
-    )
-
-
-def _moments(pose: Pose) -> NDArray[np.float64]:
-    """How far the wings are off the pose's angles at evenly spread times while the shutter is open."""
-    travel = pose.wing_speed * SHUTTER
-    wanted = 1 + floor(abs(travel) * pose.size_px / max(BLUR_STEP_PX, 2 * pose.blur_px))
-    count = min(wanted, max(FEW_SAMPLES, floor(pose.size_px / PX_PER_SAMPLE)))
-    return travel * ((np.arange(count) + 0.5) / count - 0.5)
-
-
-def _resolution(pose: Pose) -> float:
-    """Tile pixels per frame pixel: finer for tiny butterflies, coarser where blur hides the detail."""
-    if pose.blur_px < 2.5:
-        return 2.0 if pose.size_px < SMALL_PX and pose.blur_px < 1 else 1.0
-    return 0.5 ** floor(log2(pose.blur_px / 1.25))
+    toward = (along / distance for along in light.direction)
+    return (*toward, float(light.ambient), float(light.diffuse)), (light.rgb, light.haze_rgb)
 
 
 @cache
@@ -175,19 +163,22 @@ def grain_of(deviation: float, width: int) -> NDArray[np.float32]:
     return np.tile(square, -(-width // GRAIN_PX))[:, :width].copy()
 
 
-def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """A picture (H,W,3) as the cloth that wings are cut from, uint32 (H,W) RGBA; 2 x 2 pixels or more."""
+def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A picture (H,W,3) as the cloth that wings are cut from, uint64 (H,W), 2 x 2 pixels or more: see `in_pairs`."""
+    from effect.pixels import in_pairs  # not at the top: compiled code takes a while to load
+
     smallest = cv2.copyMakeBorder(
         rgb, 0, max(2 - rgb.shape[0], 0), 0, max(2 - rgb.shape[1], 0), cv2.BORDER_REPLICATE
     )
-    return np.asarray(cv2.cvtColor(smallest, cv2.COLOR_RGB2RGBA)).view(np.uint32)[..., 0]
+    rgba = np.asarray(cv2.cvtColor(smallest, cv2.COLOR_RGB2RGBA)).view(np.uint32)[..., 0]
+    return np.asarray(in_pairs(rgba.reshape(-1))).reshape(rgba.shape)
 
 
-def _finish(tile: Tile, area: Box, resolution: float, pose: Pose) -> tuple[Tile, Spans]:
+def _finish(tile: Tile, area: Box, resolution: float, blur_px: float) -> tuple[Tile, Spans]:
     """The blurred tile in the size of the area in frame pixels; anything in it may be painted."""
     rgba: NDArray[Any] = tile.view(np.uint8).reshape(*tile.shape, 4).astype(np.float32)
-    if pose.blur_px > 0.25:
-        rgba = cv2.GaussianBlur(rgba, (0, 0), pose.blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
+    if blur_px > FAINTEST_BLUR_PX:
+        rgba = cv2.GaussianBlur(rgba, (0, 0), blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
     if resolution != 1:
         size = round(tile.shape[1] / resolution), area[3] - area[1]
         rgba = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA if resolution > 1 else cv2.INTER_LINEAR)

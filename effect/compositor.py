@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.butterflies import cloth_of, draw_butterfly
+from effect.butterflies import cloth_of, draw_butterflies
 from effect.dissolve import dissolved
 from effect.scene import Scene
 from effect.species import load_species
@@ -28,28 +28,20 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     """
     if not 0 <= index < timeline.frame_count:
         raise IndexError(f"frame {index} of a clip with {timeline.frame_count}")
-    from effect.compiled import drawing  # not at the top: compiled code takes a while to load
-
-    with drawing():
-        return _drawn(scene, timeline, index)
-
-
-def _drawn(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     seconds = timeline.dissolve_seconds(index)
     frame = dissolved(scene, timeline.dissolve, seconds)
     butterflies = timeline.swarm.visible(index)
     _cast_shadows(frame, scene, timeline, index, butterflies, seconds)
-    names = timeline.swarm.species
-    wings = {name: load_species(name) for name in set(names)}
+    species = tuple(load_species(name) for name in timeline.swarm.kinds)
+    poses = timeline.swarm.poses(index, butterflies)
     cloth, dusk = scene.cloth, float(timeline.dusk[index])
     if dusk:
         frame, cloth = _darkened(frame, dusk), cloth_of(_darkened(scene.foreground, dusk))
     if timeline.light.halo:
-        colours = np.array([wings[name].wing_rgb for name in names], np.float32)
+        colours = np.array([wings.wing_rgb for wings in species], np.float32)[poses["kind"]]
         _cast_halos(frame, timeline, index, butterflies, colours)
-    for butterfly in butterflies:
-        pose = timeline.swarm.pose(index, butterfly)
-        draw_butterfly(frame, wings[names[butterfly]], pose, timeline.light, cloth)
+    if poses.size:
+        draw_butterflies(frame, species, poses, timeline.light, cloth)
     return frame
 
 
@@ -117,7 +109,7 @@ def _cast_halos(
     height, width = frame.shape[:2]
     swarm, step = timeline.swarm, COARSE_PX
     light = np.zeros((-(-height // step), -(-width // step), 3), np.float32)
-    for butterfly in butterflies:
+    for butterfly, colour in zip(butterflies, colours, strict=True):
         reach = max(HALO_REACH * float(swarm.size_px[index, butterfly]) / step, 1.0)
         x, y = float(swarm.x_px[index, butterfly]) / step, float(swarm.y_px[index, butterfly]) / step
         rows = slice(max(int(y - reach), 0), min(int(y + reach) + 1, light.shape[0]))
@@ -129,7 +121,7 @@ def _cast_halos(
         falloff = np.square(_bump(rows, y, reach)[:, None] * _bump(columns, x, reach))
         # What is bright already gains less: many halos over one another stay a light in the dark.
         lit = light[rows, columns]
-        lit += (1 - lit) * (np.float32(strength) * falloff[..., None] * colours[butterfly])
+        lit += (1 - lit) * (np.float32(strength) * falloff[..., None] * colour)
     smooth = cv2.resize(light, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)[:height, :width]
     frame[...] = np.clip(frame + np.float32(HALO_BRIGHTNESS) * smooth + np.float32(0.5), 0, 255)
 

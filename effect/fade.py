@@ -6,9 +6,8 @@ is 3 long.
 """
 
 import numpy as np
-from numba import prange
 
-from effect.compiled import by_rows, compiled
+from effect.compiled import compiled, unaliased
 from effect.pixels import F32, HALF, ONE, U64, ZERO, byte
 
 EMBER_RGB = 255, 176, 84  # colour of a glowing edge
@@ -17,7 +16,7 @@ KINDLE_SECONDS, EMBER_SECONDS = 0.08, 0.55
 KINDLED, COOLED = F32(1 / KINDLE_SECONDS), F32(1 / EMBER_SECONDS)
 
 
-@by_rows
+@unaliased
 def remaining(seconds, middle_seconds, softness_seconds, top, left, height, width):  # type: ignore[no-untyped-def]
     """Share (0-1) still there at a time: 1 before the front, 0 behind it, a smooth step across it.
 
@@ -25,14 +24,14 @@ def remaining(seconds, middle_seconds, softness_seconds, top, left, height, widt
     `left`.
     """
     share, now, softness = np.empty((height, width), np.float32), F32(seconds), F32(softness_seconds)
-    for line in prange(height):
+    for line in range(height):
         row, from_row, from_column = U64(line), U64(top + line), U64(left)
         for column in range(U64(width)):
             share[row, column] = _left(middle_seconds[from_row, from_column + column], now, softness)
     return share
 
 
-@by_rows
+@unaliased
 def fade(  # type: ignore[no-untyped-def]
     frame,
     photo,
@@ -59,7 +58,7 @@ def fade(  # type: ignore[no-untyped-def]
     """
     now, softness, glow = F32(seconds), F32(rim_softness), F32(glow)
     tile_top, tile_left, top, left = tile[0], tile[1], corner[0] + tile[0], corner[1] + tile[1]
-    for line in prange(len(person)):
+    for line in range(len(person)):
         row, in_box, in_frame = U64(line), U64(tile_top + line), U64(top + line)
         box_column, frame_column = U64(tile_left), U64(left)
         for column in range(U64(person.shape[1])):
@@ -98,7 +97,7 @@ def shade(height, width, x, y, reach, strength):  # type: ignore[no-untyped-def]
     return ONE - kept
 
 
-@by_rows
+@unaliased
 def darken(frame, alpha, corner, tile, shadow, arrival_seconds, seconds, softness_seconds):  # type: ignore[no-untyped-def]
     """Darken what is left of the person in a part of the frame, in place.
 
@@ -107,7 +106,7 @@ def darken(frame, alpha, corner, tile, shadow, arrival_seconds, seconds, softnes
     """
     now, softness = F32(seconds), F32(softness_seconds)
     tile_top, tile_left, top, left = tile[0], tile[1], corner[0] + tile[0], corner[1] + tile[1]
-    for line in prange(len(shadow)):
+    for line in range(len(shadow)):
         row, in_box, in_frame = U64(line), U64(tile_top + line), U64(top + line)
         box_column, frame_column = U64(tile_left), U64(left)
         for column in range(U64(shadow.shape[1])):

@@ -3,26 +3,25 @@
 from math import sqrt
 
 import numpy as np
-from numba import prange
 
-from effect.compiled import by_rows, compiled
+from effect.compiled import compiled, unaliased
 from effect.species import LUMA
 
 F32, I32, U32, U64 = np.float32, np.int32, np.uint32, np.uint64
 ZERO, HALF, ONE, FULL, PER_LEVEL = F32(0), F32(0.5), F32(1), F32(255), F32(1 / 255)
 EVERY_OTHER_BYTE, BYTE, TWO_BYTES = U32(0x00FF00FF), U32(0xFF), U32(0xFFFF)
-POSITIVE = U32(0x7FFFFFFF)
+HALVES = U32(0x00800080)
+FRACTIONS = F32(256)
 LUMA_RED, LUMA_GREEN, LUMA_BLUE = (F32(weight) for weight in LUMA)
 CLOTH_BRIGHTEST = F32(1.2)  # pattern, relative to the wing's mean: white rings would stare from a face
 CLOTH_PATTERN = F32(0.35)  # share of the wing's light and dark that stays visible in it
 
 
-@by_rows
-def lay(  # type: ignore[no-untyped-def]
-    tile,
-    spans,
-    to_texels,
+@unaliased
+def dress(  # type: ignore[no-untyped-def]
+    worn,
     size,
+    visible,
     face,
     ramp,
     gain,
@@ -37,84 +36,114 @@ def lay(  # type: ignore[no-untyped-def]
     cover,
     per_luma,
 ):
-    """Lay one part of a butterfly over what is in the spans of a tile, in place.
+    """Fill `worn`, uint64 (height * width,), with one part of a butterfly as it looks in this light: see `in_pairs`.
 
-    tile: uint32 (h, w) premultiplied RGBA; spans: int64 (h, 2) columns [first, last) of each row;
-    to_texels: (3, 3) tile pixels -> texels, homogeneous;
-    face: uint32 (height * width,) RGBA texture, size is its (width, height);
+    size: (width, height); visible: int32 (height, 2) columns [first, last) of each row that the textures fill;
+    face: uint32 (height * width,) premultiplied RGBA texture;
     ramp: x and y of the hinge in texels, parts of the way to the tip that one texel across and one down are, and the
     change of brightness at the tip;
     gain, haze: by what to multiply red, green and blue, and what to add to them, of full alpha;
     glow, flash: textures like the face, or None; shine, shimmer: how much of each to add to the face;
-    cloth: uint32 (height * width,) RGBA, or None, cloth_size its (width, height); to_cloth: (2, 3) texels -> pixels of
-    it; cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
+    cloth: uint64 (height * width,) RGBA in pairs, or None, cloth_size its (width, height); to_cloth: (2, 3) texels ->
+    pixels of it; cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
     What is None is left out when numba compiles this, once for each kind of call.
     """
-    last_x, last_y = F32(size[0] - 1.001), F32(size[1] - 1.001)
-    width = I32(size[0])
-    # Numba hands single numbers on to `prange` as they are, but not tuples.
-    step_x, step_y, step_w = F32(to_texels[0, 0]), F32(to_texels[1, 0]), F32(to_texels[2, 0])
+    width, cloth_width = U64(size[0]), I32(cloth_size[0])
+    texels = np.zeros(width + U64(1), np.uint32)
+    cut_x, cut_y, cuts = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.uint32)
     hinge_x, hinge_y, ramp_x, ramp_y = F32(ramp[0]), F32(ramp[1]), F32(ramp[2]), F32(ramp[3])
     tip_change = F32(ramp[4])
     red_gain, green_gain, blue_gain = F32(gain[0]), F32(gain[1]), F32(gain[2])
     red_haze, green_haze, blue_haze = F32(haze[0]), F32(haze[1]), F32(haze[2])
     shine, shimmer, cover, per_luma = F32(shine), F32(shimmer), F32(cover), F32(per_luma)
-    cloth_width = I32(cloth_size[0])
-    end_x, end_y = F32(max(cloth_size[0] - 1.001, 0)), F32(max(cloth_size[1] - 1.001, 0))
-    cloth_xx, cloth_xy, cloth_x = F32(to_cloth[0, 0]), F32(to_cloth[0, 1]), F32(to_cloth[0, 2])
-    cloth_yx, cloth_yy, cloth_y = F32(to_cloth[1, 0]), F32(to_cloth[1, 1]), F32(to_cloth[1, 2])
-    for line in prange(len(spans)):
-        row = U64(line)
-        start_x = F32(to_texels[0, 1] * line + to_texels[0, 2])
-        start_y = F32(to_texels[1, 1] * line + to_texels[1, 2])
-        start_w = F32(to_texels[2, 1] * line + to_texels[2, 2])
-        for column in range(U64(spans[line, 0]), U64(spans[line, 1])):
-            along = F32(I32(column))
-            depth = ONE / (start_w + step_w * along)
-            # Where a span is longer than the texture, its empty border is sampled. max(0, nan) is 0: nothing leads out.
-            x = min(max(ZERO, (start_x + step_x * along) * depth), last_x)
-            y = min(max(ZERO, (start_y + step_y * along) * depth), last_y)
-            at = _neighbours(x, y, width)
-            weights = _weights(x, y)
-            red, green, blue, alpha = _sample(face, at, weights)
+    for line in range(size[1]):
+        start, first, last = U64(line) * width, U64(visible[line, 0]), U64(visible[line, 1])
+        if cloth is not None:
+            _find_cut(cut_x, cut_y, first, last, line, to_cloth, cloth_size)
+            for column in range(first, last):
+                cuts[column] = _joined(_between(cloth, cut_x[column], cut_y[column], cloth_width))
+        texels[:] = 0
+        away_y = (F32(line) - hinge_y) * ramp_y
+        for column in range(first, last):
+            red, green, blue, alpha = _channels(face[start + column])
             if glow is not None:
-                more = _sample(glow, at, weights)
+                more = _channels(glow[start + column])
                 red, green, blue = red + shine * more[0], green + shine * more[1], blue + shine * more[2]
             if flash is not None:
-                more = _sample(flash, at, weights)
+                more = _channels(flash[start + column])
                 red, green, blue = (
                     red + shimmer * more[0],
                     green + shimmer * more[1],
                     blue + shimmer * more[2],
                 )
-            away_x, away_y = (x - hinge_x) * ramp_x, (y - hinge_y) * ramp_y
+            away_x = (F32(I32(column)) - hinge_x) * ramp_x
             lit = ONE + tip_change * min(F32(sqrt(away_x * away_x + away_y * away_y)), ONE)
             red, green, blue = red * lit, green * lit, blue * lit
             if cloth is not None:
-                on_x = min(max(ZERO, cloth_xx * x + cloth_xy * y + cloth_x), end_x)
-                on_y = min(max(ZERO, cloth_yx * x + cloth_yy * y + cloth_y), end_y)
-                cut = _sample(cloth, _neighbours(on_x, on_y, cloth_width), _weights(on_x, on_y))
+                cut = _channels(cuts[column])
                 luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
                 pattern = min(luma * per_luma, CLOTH_BRIGHTEST * alpha)
                 shown = (CLOTH_PATTERN * pattern + (ONE - CLOTH_PATTERN) * alpha) * PER_LEVEL
                 red += cover * (shown * cut[0] - red)
                 green += cover * (shown * cut[1] - green)
                 blue += cover * (shown * cut[2] - blue)
-            behind = _channels(tile[row, column])
-            kept = ONE - alpha * PER_LEVEL
-            tile[row, column] = _packed(
-                red * red_gain + alpha * red_haze + behind[0] * kept,
-                green * green_gain + alpha * green_haze + behind[1] * kept,
-                blue * blue_gain + alpha * blue_haze + behind[2] * kept,
-                alpha + behind[3] * kept,
+            texels[column] = _packed(
+                red * red_gain + alpha * red_haze,
+                green * green_gain + alpha * green_haze,
+                blue * blue_gain + alpha * blue_haze,
+                alpha,
             )
+        for column in range(width):
+            worn[start + column] = U64(texels[column]) | (U64(texels[column + U64(1)]) << U64(32))
 
 
-@by_rows
+@compiled
+def _find_cut(cut_x, cut_y, first, last, line, to_cloth, cloth_size):  # type: ignore[no-untyped-def]
+    """Where a row of texels lies in the cloth: whole FRACTIONS of its pixels, int32 (width,)."""
+    end_x, end_y = F32(max(cloth_size[0] - 1.001, 0)), F32(max(cloth_size[1] - 1.001, 0))
+    step_x, start_x = F32(to_cloth[0, 0]), F32(to_cloth[0, 1] * line + to_cloth[0, 2])
+    step_y, start_y = F32(to_cloth[1, 0]), F32(to_cloth[1, 1] * line + to_cloth[1, 2])
+    for column in range(first, last):
+        along = F32(I32(column))
+        cut_x[column] = I32(min(max(ZERO, start_x + step_x * along), end_x) * FRACTIONS)
+        cut_y[column] = I32(min(max(ZERO, start_y + step_y * along), end_y) * FRACTIONS)
+
+
+@unaliased
+def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
+    """Lay one part of a butterfly over what is in the spans of a tile, in place.
+
+    tile: uint32 (h, w) premultiplied RGBA; spans: int64 (h, 2) columns [first, last) of each row;
+    to_texels: (3, 3) tile pixels -> texels, homogeneous; size: (width, height) of `worn`, see `dress`.
+    """
+    last_x, last_y, width = F32(size[0] - 1.001), F32(size[1] - 1.001), I32(size[0])
+    step_x, step_y, step_w = F32(to_texels[0, 0]), F32(to_texels[1, 0]), F32(to_texels[2, 0])
+    across, down = np.empty(tile.shape[1], np.int32), np.empty(tile.shape[1], np.int32)
+    for line in range(len(spans)):
+        row, first, last = U64(line), U64(spans[line, 0]), U64(spans[line, 1])
+        start_x = F32(to_texels[0, 1] * line + to_texels[0, 2])
+        start_y = F32(to_texels[1, 1] * line + to_texels[1, 2])
+        start_w = F32(to_texels[2, 1] * line + to_texels[2, 2])
+        for column in range(first, last):
+            along = F32(I32(column))
+            depth = ONE / (start_w + step_w * along)
+            # Where a span is longer than the texture, its empty border is sampled. max(0, nan) is 0: nothing leads out.
+            across[column] = I32(min(max(ZERO, (start_x + step_x * along) * depth), last_x) * FRACTIONS)
+            down[column] = I32(min(max(ZERO, (start_y + step_y * along) * depth), last_y) * FRACTIONS)
+        for column in range(first, last):
+            low, high = _between(worn, across[column], down[column], width)
+            behind, alpha = tile[row, column], U32(high >> U32(16))
+            kept = U32(256) - alpha - U32(alpha >> U32(7))  # of 256
+            low = _full_at_most(U32(low + _share(behind, kept)))
+            high = _full_at_most(U32(high + _share(U32(behind >> U32(8)), kept)))
+            tile[row, column] = _joined((low, high))
+
+
+@unaliased
 def average(tiles, painted):  # type: ignore[no-untyped-def]
     """Put the mean of all tiles, uint32 (n, h, w), into the first one, where something is painted: see `lay`."""
     share, width = F32(1 / len(tiles)), tiles.shape[2]
-    for line in prange(tiles.shape[1]):
+    for line in range(tiles.shape[1]):
         row, first, last = U64(line), U64(painted[line, 0]), U64(painted[line, 1])
         red_and_blue, green_and_alpha = np.zeros(width, np.uint32), np.zeros(width, np.uint32)
         for number in range(U64(len(tiles))):
@@ -132,7 +161,7 @@ def average(tiles, painted):  # type: ignore[no-untyped-def]
             )
 
 
-@by_rows
+@unaliased
 def blend(frame, left, top, tile, painted, opacity, grain):  # type: ignore[no-untyped-def]
     """Blend what was painted into a tile into uint8 (H,W,3) in place; the tile may reach out of the frame.
 
@@ -141,7 +170,7 @@ def blend(frame, left, top, tile, painted, opacity, grain):  # type: ignore[no-u
     share, repeat = F32(opacity), U64(len(grain) - 1)
     levels = frame.reshape(len(frame), -1)  # numba does not know that the last axis of the frame is 3 long
     first_row, last_row = max(top, 0), min(top + tile.shape[0], frame.shape[0])
-    for line in prange(max(last_row - first_row, 0)):
+    for line in range(max(last_row - first_row, 0)):
         row, tile_row = U64(first_row + line), U64(first_row + line - top)
         first = max(left + painted[tile_row, 0], 0)
         last = max(min(left + painted[tile_row, 1], frame.shape[1]), first)
@@ -157,52 +186,65 @@ def blend(frame, left, top, tile, painted, opacity, grain):  # type: ignore[no-u
 
 
 @compiled
-def _neighbours(x, y, width):  # type: ignore[no-untyped-def]
-    """Where a texel and its neighbours to the right, below, and both lie in a texture of this width."""
-    # Below 2^31, says the mask, so that a compiler need not widen the places to 64 bits to look there.
-    here = U32(I32(y) * width + I32(x)) & POSITIVE
-    below = U32(here + U32(width)) & POSITIVE
-    return here, U32(here + U32(1)) & POSITIVE, below, U32(below + U32(1)) & POSITIVE
+def in_pairs(pixels):  # type: ignore[no-untyped-def]
+    """RGBA, uint32 (n,), each in the low half of a uint64 that has its right neighbour in the high one.
+
+    A processor then needs to look in two places, not four, for what lies between four pixels.
+    """
+    pairs = np.empty(len(pixels), np.uint64)
+    for place in range(U64(len(pixels) - 1)):
+        pairs[place] = U64(pixels[place]) | (U64(pixels[place + U64(1)]) << U64(32))
+    pairs[-1] = U64(pixels[-1])
+    return pairs
 
 
 @compiled
-def _weights(x, y):  # type: ignore[no-untyped-def]
-    """Bilinear weights of these four; they add up to 256."""
-    right = U32(I32((x - F32(I32(x))) * F32(256) + HALF))
-    below = U32(I32((y - F32(I32(y))) * F32(256) + HALF))
-    both = U32(U32(right * below + U32(128)) >> U32(8))
-    return U32(U32(256) - right - below + both), U32(right - both), U32(below - both), both
-
-
-@compiled
-def _sample(texture, at, weights):  # type: ignore[no-untyped-def]
-    """Red, green, blue, alpha, 0-255, between four neighbouring RGBA texels.
+def _between(pairs, x, y, width):  # type: ignore[no-untyped-def]
+    """Red and blue, green and alpha between four neighbours: x and y are whole FRACTIONS of pixels.
 
     Two channels at a time: each has 16 bits of a number, so that one multiplication weighs both.
     """
-    here, right, below, both = texture[at[0]], texture[at[1]], texture[at[2]], texture[at[3]]
-    red_and_blue = _weighed(here, right, below, both, weights)
-    one = U32(8)
-    green_and_alpha = _weighed(
-        U32(here >> one), U32(right >> one), U32(below >> one), U32(both >> one), weights
-    )
-    scale, high = F32(1 / 256), U32(16)
-    return (
-        F32(I32(red_and_blue & TWO_BYTES)) * scale,
-        F32(I32(green_and_alpha & TWO_BYTES)) * scale,
-        F32(I32(red_and_blue >> high)) * scale,
-        F32(I32(green_and_alpha >> high)) * scale,
+    right, below = U32(x) & BYTE, U32(y) & BYTE
+    both = U32(U32(right * below + U32(128)) >> U32(8))
+    right, below = U32(right - both), U32(below - both)
+    here = U32(U32(256) - right - below - both)
+    at = (y >> I32(8)) * width + (x >> I32(8))
+    upper, lower = pairs[U64(at)], pairs[U64(at + width)]
+    weights = here, right, below, both
+    four = U32(upper), U32(upper >> U64(32)), U32(lower), U32(lower >> U64(32))
+    return _weighed(four, weights), _weighed(
+        (U32(four[0] >> U32(8)), U32(four[1] >> U32(8)), U32(four[2] >> U32(8)), U32(four[3] >> U32(8))),
+        weights,
     )
 
 
 @compiled
-def _weighed(here, right, below, both, weights):  # type: ignore[no-untyped-def]
-    return U32(
-        U32((here & EVERY_OTHER_BYTE) * weights[0])
-        + U32((right & EVERY_OTHER_BYTE) * weights[1])
-        + U32((below & EVERY_OTHER_BYTE) * weights[2])
-        + U32((both & EVERY_OTHER_BYTE) * weights[3])
+def _weighed(four, weights):  # type: ignore[no-untyped-def]
+    sum_ = U32(
+        U32((four[0] & EVERY_OTHER_BYTE) * weights[0])
+        + U32((four[1] & EVERY_OTHER_BYTE) * weights[1])
+        + U32((four[2] & EVERY_OTHER_BYTE) * weights[2])
+        + U32((four[3] & EVERY_OTHER_BYTE) * weights[3])
     )
+    return U32(U32(sum_ + HALVES) >> U32(8)) & EVERY_OTHER_BYTE
+
+
+@compiled
+def _share(two, kept):  # type: ignore[no-untyped-def]
+    """So many 256ths of every other channel."""
+    return U32(U32(U32((two & EVERY_OTHER_BYTE) * kept) + HALVES) >> U32(8)) & EVERY_OTHER_BYTE
+
+
+@compiled
+def _full_at_most(two):  # type: ignore[no-untyped-def]
+    """Two sums of levels, each 255 at most."""
+    over = U32(two >> U32(8)) & U32(0x00010001)
+    return U32(two | U32(U32(over << U32(8)) - over)) & EVERY_OTHER_BYTE
+
+
+@compiled
+def _joined(halves):  # type: ignore[no-untyped-def]
+    return U32(halves[0] | U32(halves[1] << U32(8)))
 
 
 @compiled

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from effect.compiled import compiled
-from effect.pixels import average, lay
-from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL
+from effect.pixels import average, blend, dress, lay
+from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL, Atlas
 from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE, posed_parts
 
 DISPLAY_GAMMA = 2.2
@@ -20,6 +20,12 @@ FLASH_EXPONENT, FLASH_GAIN, FLASH_REST = 6, 0.62, -0.12  # iridescence: bright i
 CLOTH_COVER = 0.92  # share of a wing's own colour that a patch of the person replaces
 SHARP_FORESHORTENING = 1.6  # octaves of foreshortening that need no smoothing; beyond it, wings seen
 FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every further octave is smoothed away
+
+SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
+BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
+PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
+SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
+FAINTEST_BLUR_PX = 0.25  # depth of field, sigma: less does not show
 
 UNSEEN = 1 / 512  # changes no level by more than half of one
 BLOCK = 16  # pixels; spans are made of them, as a compiler that works on many pixels is slow at odd ends
@@ -36,26 +42,41 @@ class Shading(NamedTuple):
 
 
 @compiled
-def paint(
-    place, attitude, wing_angles, offsets, reach, resolution, frame_size, atlas, cloth, patch, light, colours
-):  # type: ignore[no-untyped-def]
+def draw_sharp(frame, poses, first, atlases, cloth, light, colours, grain):  # type: ignore[no-untyped-def]
+    """Draw butterflies into uint8 (H,W,3), in place, from the pose `first` on as long as they need no finish.
+
+    poses: effect.butterflies.POSE (n,); atlases: effect.species.Atlases; grain: see effect.pixels.blend; for the others
+    see `paint`. Returns which of the poses needs one, or their number.
+    """
+    for number in range(first, len(poses)):
+        pose = poses[number]
+        if pose.opacity * 255 < 0.5 or pose.size_px < 0.5:
+            continue
+        if pose.blur_px > FAINTEST_BLUR_PX or resolution_of(pose) != 1:
+            return number
+        atlas = _atlas_of(atlases, pose.kind)
+        (left, top, _, _), tile, painted = paint(pose, 1.0, frame.shape[:2], atlas, cloth, light, colours)
+        if tile.size:
+            blend(frame, left, top, tile, painted, pose.opacity, grain)
+    return len(poses)
+
+
+@compiled
+def paint(pose, resolution, frame_size, atlas, cloth, light, colours):  # type: ignore[no-untyped-def]
     """The mean of what a butterfly looks like while its wings beat.
 
-    place, attitude, wing_angles: see effect.wings.posed_parts; offsets: (n,) what to add to both angles, one moment
-    after the other; reach: pixels that blur needs around it; resolution: tile pixels per frame pixel;
-    frame_size: (height, width); atlas: effect.species.Atlas; cloth: uint32 (H,W) RGBA, what the wings are cut from;
-    patch: x and y of the butterfly's centre in it, pixels per unit, yaw, and how much of it is to be seen, 0-1;
+    pose: of effect.butterflies.POSE; resolution: tile pixels per frame pixel; frame_size: (height, width);
+    atlas: effect.species.Atlas; cloth: uint64 (H,W) RGBA in pairs, what the wings are cut from;
     light: unit vector to it, ambient, diffuse; colours: RGB 0-1 in display space of the light and of the haze.
 
     Returns the area that the tile covers, (left, top, right, bottom) in frame pixels; the tile, uint32 (h,w)
     premultiplied RGBA, which may be a little wider than the area; and int64 (h,2), columns [first, last) of each row
     that may hold something. Tile and columns are empty where the area lies beside the frame.
     """
-    beats = [
-        posed_parts(place, attitude, (wing_angles[0] + offset, wing_angles[1] + offset), atlas)
-        for offset in offsets
-    ]
-    area = _area(beats, reach, ceil(1 / resolution), frame_size)
+    still = _posed(pose, 0.0, atlas)
+    offsets = _moments(pose)
+    beats = [still] if len(offsets) == 1 else [_posed(pose, offset, atlas) for offset in offsets]
+    area = _area(beats, 3 * pose.blur_px + 1, ceil(1 / resolution), frame_size)
     left, top, right, bottom = area
     if left >= frame_size[1] or top >= frame_size[0] or right <= 0 or bottom <= 0:
         return area, np.zeros((0, 0), np.uint32), np.zeros((0, 2), np.int64)
@@ -63,28 +84,80 @@ def paint(
     tiles = np.zeros((len(beats), round((bottom - top) * resolution), width), np.uint32)
     painted = np.empty((tiles.shape[1], 2), np.int64)
     painted[:, 0], painted[:, 1] = width, 0
+    spans = np.empty_like(painted)
+    wardrobe, first_texels, levels = _wardrobe(atlas, _px_per_unit(pose, atlas) * resolution, still.facing)
+    shown = np.zeros(5, np.int64)
     for beat, parts in enumerate(beats):
         for part in parts.order:
-            spans = _spans(parts.outlines[part], (left, top), resolution, tiles[beat].shape)
-            painted[:, 0] = np.minimum(painted[:, 0], spans[:, 0])
-            painted[:, 1] = np.maximum(painted[:, 1], spans[:, 1])
-            _lay_part(
-                tiles[beat],
-                spans,
-                (left, top),
-                resolution,
-                parts,
-                part,
-                atlas,
-                place[2],
-                cloth,
-                patch,
-                light,
-                colours,
-            )
+            worn = wardrobe[first_texels[part] : first_texels[part + 1]]
+            side = 1 if parts.facing[part] >= 0 else -1
+            if shown[part] != side:
+                lit = still if still.facing[part] * side > 0 else parts
+                _dress_part(worn, levels[part], lit, part, atlas, cloth, pose, light, colours)
+                shown[part] = side
+            _set_spans(spans, parts.outlines[part], (left, top), resolution, width)
+            for row in range(len(spans)):
+                painted[row, 0] = min(painted[row, 0], spans[row, 0])
+                painted[row, 1] = max(painted[row, 1], spans[row, 1])
+            shrink_x, shrink_y = _shrinking(atlas, part, levels[part])
+            to_texels = _tile_to_texels(parts.planes[part], (left, top), resolution, shrink_x, shrink_y)
+            _, mip_width, mip_height, _ = atlas.mips[part, levels[part]]
+            lay(tiles[beat], spans, to_texels, (mip_width, mip_height), worn)
     if len(beats) > 1:
         average(tiles, painted)
     return area, tiles[0], painted
+
+
+@compiled
+def _posed(pose, offset, atlas):  # type: ignore[no-untyped-def]
+    """The butterfly's parts with its wings so far off the pose's angles."""
+    return posed_parts(
+        (pose.x_px, pose.y_px, _px_per_unit(pose, atlas)),
+        (pose.yaw, pose.pitch, pose.roll, pose.tilt),
+        (pose.forewing_angle + offset, pose.hindwing_angle + offset),
+        atlas,
+    )
+
+
+@compiled
+def _px_per_unit(pose, atlas):  # type: ignore[no-untyped-def]
+    return pose.size_px / atlas.forewing_units
+
+
+@compiled
+def _moments(pose):  # type: ignore[no-untyped-def]
+    """How far the wings are off the pose's angles at evenly spread times while the shutter is open: (n,)."""
+    travel = pose.wing_speed * SHUTTER
+    wanted = 1 + floor(abs(travel) * pose.size_px / max(BLUR_STEP_PX, 2 * pose.blur_px))
+    count = min(wanted, max(FEW_SAMPLES, floor(pose.size_px / PX_PER_SAMPLE)))
+    return travel * ((np.arange(count) + 0.5) / count - 0.5)
+
+
+@compiled
+def resolution_of(pose):  # type: ignore[no-untyped-def]
+    """Tile pixels per frame pixel: finer for tiny butterflies, coarser where blur hides the detail."""
+    if pose.blur_px < 2.5:
+        return 2.0 if pose.size_px < SMALL_PX and pose.blur_px < 1 else 1.0
+    return 0.5 ** floor(log2(pose.blur_px / 1.25))
+
+
+@compiled
+def _atlas_of(atlases, kind):  # type: ignore[no-untyped-def]
+    """One species' own textures."""
+    return Atlas(
+        atlases.texels,
+        atlases.mips[kind],
+        atlases.visible,
+        atlases.mip_count[kind],
+        atlases.size_px[kind],
+        atlases.hinge_px[kind],
+        atlases.reach_px[kind],
+        atlases.px_per_unit[kind],
+        atlases.outlines[kind],
+        atlases.forewing_units[kind],
+        atlases.shimmers[kind],
+        atlases.mean_luma[kind],
+    )
 
 
 @compiled
@@ -105,39 +178,53 @@ def _area(beats, reach, multiple, frame_size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _lay_part(tile, spans, corner, resolution, parts, part, atlas, px_per_unit, cloth, patch, light, colours):  # type: ignore[no-untyped-def]
-    """Lay a part over what is in the spans of the tile, in place; corner: the tile's left and top edge in the frame."""
+def _wardrobe(atlas, px_per_unit, facing):  # type: ignore[no-untyped-def]
+    """Room for all parts as they look in the light, where in it each begins (6,), and the mip of each (5,)."""
+    levels, first_texels = np.zeros(5, np.int64), np.zeros(6, np.int64)
+    for part in range(5):
+        levels[part] = _mip_level(atlas, part, px_per_unit, facing[part])
+        _, width, height, _ = atlas.mips[part, levels[part]]
+        first_texels[part + 1] = first_texels[part] + width * height
+    return np.empty(first_texels[5], np.uint64), first_texels, levels
+
+
+@compiled
+def _shrinking(atlas, part, level):  # type: ignore[no-untyped-def]
+    """Texels of a mip per pixel of the largest one, across and down; a border of one texel surrounds each mip."""
+    _, width, height, _ = atlas.mips[part, level]
+    return (width - 2) / atlas.size_px[part, 0], (height - 2) / atlas.size_px[part, 1]
+
+
+@compiled
+def _dress_part(worn, level, parts, part, atlas, cloth, pose, light, colours):  # type: ignore[no-untyped-def]
+    """Fill `worn` with a part as it looks in the light: see `effect.pixels.dress`."""
     shading = _shading(parts, part, light)
-    gain, haze = _light_on(shading.brightness, patch[4], light, colours)
-    level = _mip_level(atlas, part, px_per_unit * resolution, parts.facing[part])
-    first, width, height = atlas.mips[part, level]
-    texels = slice(first, first + width * height)
-    # Texels of this mip per pixel of the largest one; a border of one texel surrounds each mip.
-    shrink_x = (width - 2) / atlas.size_px[part, 0]
-    shrink_y = (height - 2) / atlas.size_px[part, 1]
+    gain, haze = _light_on(shading.brightness, pose.patch_strength, light, colours)
+    first, width, height, first_row = atlas.mips[part, level]
+    texels, rows = slice(first, first + width * height), slice(first_row, first_row + height)
+    shrink_x, shrink_y = _shrinking(atlas, part, level)
     hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
     ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
-    to_texels = _tile_to_texels(parts.planes[part], corner, resolution, shrink_x, shrink_y)
     shows_back = parts.facing[part] >= 0
     face = atlas.texels[DORSAL if shows_back else VENTRAL][texels]
     ramp = hinge_x, hinge_y, ramp_x, ramp_y, shading.tip_change
     shine = shading.shine if part != BODY else 0.0
     shimmer = shading.flash if atlas.shimmers and shows_back and part != BODY else 0.0
-    cover = CLOTH_COVER * patch[4]
+    cover = CLOTH_COVER * pose.patch_strength
     glow, flash = atlas.texels[GLOW][texels], atlas.texels[FLASH][texels]
-    to_cloth = _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y)
+    to_cloth = _texels_to_cloth(pose, atlas, part, shrink_x, shrink_y)
     whole_cloth, cloth_size = cloth.reshape(-1), (cloth.shape[1], cloth.shape[0])
-    look = tile, spans, to_texels, (width, height), face, ramp, gain, haze
-    worn = cloth_size, to_cloth, cover, 1 / atlas.mean_luma
+    look = worn, (width, height), atlas.visible[rows], face, ramp, gain, haze
+    cut = cloth_size, to_cloth, cover, 1 / atlas.mean_luma
     # What is None is left out of the machine code: from the rarest look, which needs everything, to the plainest.
     if shine > UNSEEN:
-        lay(*look, glow, flash, shine, shimmer, whole_cloth, *worn)
+        dress(*look, glow, flash, shine, shimmer, whole_cloth, *cut)
     elif abs(shimmer) > UNSEEN:
-        lay(*look, None, flash, shine, shimmer, whole_cloth, *worn)
+        dress(*look, None, flash, shine, shimmer, whole_cloth, *cut)
     elif cover > UNSEEN:
-        lay(*look, None, None, shine, shimmer, whole_cloth, *worn)
+        dress(*look, None, None, shine, shimmer, whole_cloth, *cut)
     else:
-        lay(*look, None, None, shine, shimmer, None, *worn)
+        dress(*look, None, None, shine, shimmer, None, *cut)
 
 
 @compiled
@@ -213,13 +300,12 @@ def _tile_to_texels(plane, corner, resolution, shrink_x, shrink_y):  # type: ign
 
 
 @compiled
-def _spans(outline, corner, resolution, tile_shape):  # type: ignore[no-untyped-def]
-    """int64 (h,2): of each row of a tile, the columns in [first, last) that a convex outline covers.
+def _set_spans(spans, outline, corner, resolution, width):  # type: ignore[no-untyped-def]
+    """Set int64 (h,2): of each row of a tile of this width, the columns in [first, last) that a convex outline covers.
 
     Two pixels more on every side, as sampling and small mips reach out, in whole blocks.
     """
-    height, width = tile_shape
-    spans = np.empty((height, 2), np.int64)
+    height = len(spans)
     spans[:, 0], spans[:, 1] = width, 0
     for point in range(len(outline)):
         x, y = _in_tile(outline[point - 1], corner, resolution)
@@ -237,7 +323,6 @@ def _spans(outline, corner, resolution, tile_shape):  # type: ignore[no-untyped-
         length = max(last - first + BLOCK - 1, 0) // BLOCK * BLOCK
         first = min(first, width - length)
         spans[row, 0], spans[row, 1] = first, first + length
-    return spans
 
 
 @compiled
@@ -246,12 +331,13 @@ def _in_tile(point, corner, resolution):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _texels_to_cloth(patch, atlas, part, shrink_x, shrink_y):  # type: ignore[no-untyped-def]
+def _texels_to_cloth(pose, atlas, part, shrink_x, shrink_y):  # type: ignore[no-untyped-def]
     """(2,3) texels of a mip, from the centre of its border -> pixels of the cloth, from the centre of its first.
 
     The wings were cut out while they lay flat, with their roots beside the butterfly's centre.
     """
-    x_px, y_px, px_per_unit, yaw, _ = patch
+    x_px, y_px, yaw = pose.patch_x_px, pose.patch_y_px, pose.patch_yaw
+    px_per_unit = pose.patch_size_px / atlas.forewing_units
     mirrored = -1.0 if part in LEFT_WINGS else 1.0
     across = mirrored * px_per_unit / (atlas.px_per_unit[part] * shrink_x)
     down = px_per_unit / (atlas.px_per_unit[part] * shrink_y)

@@ -36,7 +36,7 @@ class Scene:
         object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
 
     @cached_property
-    def cloth(self) -> NDArray[np.uint32]:
+    def cloth(self) -> NDArray[np.uint64]:
         """The person's own colours as what butterflies' wings are cut from."""
         return cloth_of(self.foreground)
 

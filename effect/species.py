@@ -8,9 +8,9 @@ of 8 pixels and one of 300 are both sampled at about one texel per pixel.
 import os
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -48,15 +48,46 @@ class Atlas(NamedTuple):
     """The textures of a species as compiled code takes them. Arrays of five are indexed by part: see effect.wings."""
 
     texels: NDArray[np.uint32]  # (4,n) RGBA, per layer: all mips of all textures in a row
-    mips: NDArray[np.int64]  # (5,m,3) first texel, width, height, with the border
+    mips: NDArray[np.int64]  # (5,m,4) first texel, width and height with the border, first row
+    visible: NDArray[np.int32]  # (r,2) of each row of each mip, the columns [first, last) that hold anything
     mip_count: NDArray[np.int64]  # (5,)
     size_px: NDArray[np.float64]  # (5,2) as in Texture
     hinge_px: NDArray[np.float64]  # (5,2)
     reach_px: NDArray[np.float64]  # (5,)
     px_per_unit: NDArray[np.float64]  # (5,)
     outlines: NDArray[np.float64]  # (5,n,2); short ones repeat their last point
+    forewing_units: float  # hinge to wing tip
     shimmers: bool
     mean_luma: float  # of the dorsal forewing, 0-1: what a tint is measured against
+
+
+class Atlases(NamedTuple):
+    """The atlases of several species in one: all but texels and visible rows have one more axis, in front, for them."""
+
+    texels: NDArray[np.uint32]
+    mips: NDArray[np.int64]
+    visible: NDArray[np.int32]
+    mip_count: NDArray[np.int64]
+    size_px: NDArray[np.float64]
+    hinge_px: NDArray[np.float64]
+    reach_px: NDArray[np.float64]
+    px_per_unit: NDArray[np.float64]
+    outlines: NDArray[np.float64]
+    forewing_units: NDArray[np.float64]
+    shimmers: NDArray[np.bool_]
+    mean_luma: NDArray[np.float64]
+
+
+ALIKE = (
+    "mip_count",
+    "size_px",
+    "hinge_px",
+    "reach_px",
+    "px_per_unit",
+    "forewing_units",
+    "shimmers",
+    "mean_luma",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +97,6 @@ class Species:
     name: str
     common_name: str
     atlas: Atlas
-    forewing_units: float  # hinge to wing tip
     wing_rgb: tuple[float, ...]  # mean colour of the forewings' backs, at full brightness
     body_rgb: tuple[float, ...]
     fur_rgb: tuple[float, ...]
@@ -108,7 +138,6 @@ def read_species(folder: Path) -> Species:
             name=folder.name,
             common_name=facts["common_name"],
             atlas=_atlas(forewing, hindwing, body, shimmer is not None, mean_luma),
-            forewing_units=forewing.reach_px / forewing.px_per_unit,
             wing_rgb=tuple((mean_rgb / max(mean_rgb.max(), 0.05)).tolist()),
             body_rgb=tuple(facts["body_rgb"]),
             fur_rgb=tuple(facts["fur_rgb"]),
@@ -191,10 +220,13 @@ def _texture(layers: list[NDArray[np.float32]], facts: dict, outline_px: NDArray
 def _atlas(forewing: Texture, hindwing: Texture, body: Texture, shimmers: bool, mean_luma: float) -> Atlas:
     """Left hind, left fore, right hind, right fore wing, body: the order that effect.wings counts in."""
     textures = (hindwing, forewing, body)
-    texels = [mip.reshape(4, -1, 4).view(np.uint32)[..., 0] for texture in textures for mip in texture.mips]
-    first_texels = iter(np.cumsum([0] + [mip.shape[1] for mip in texels]).tolist())
+    all_mips = [mip for texture in textures for mip in texture.mips]
+    texels = [mip.reshape(4, -1, 4).view(np.uint32)[..., 0] for mip in all_mips]
+    first_texels = iter(np.cumsum([0] + [mip.shape[1] * mip.shape[2] for mip in all_mips]).tolist())
+    first_rows = iter(np.cumsum([0] + [mip.shape[1] for mip in all_mips]).tolist())
     mips = [
-        [(next(first_texels), mip.shape[2], mip.shape[1]) for mip in texture.mips] for texture in textures
+        [(next(first_texels), mip.shape[2], mip.shape[1], next(first_rows)) for mip in texture.mips]
+        for texture in textures
     ]
     most_mips = max(len(levels) for levels in mips)
     most_points = max(len(texture.outline_px) for texture in textures)
@@ -207,15 +239,49 @@ def _atlas(forewing: Texture, hindwing: Texture, body: Texture, shimmers: bool, 
     return Atlas(
         texels=np.concatenate(texels, axis=1),
         mips=np.array(padded)[order],
+        visible=np.concatenate([_visible(mip) for mip in all_mips]),
         mip_count=np.array([len(levels) for levels in mips])[order],
         size_px=np.array([texture.size_px for texture in textures], float)[order],
         hinge_px=np.array([texture.hinge_px for texture in textures], float)[order],
         reach_px=np.array([texture.reach_px for texture in textures])[order],
         px_per_unit=np.array([texture.px_per_unit for texture in textures], float)[order],
         outlines=np.array(outlines)[order],
+        forewing_units=forewing.reach_px / forewing.px_per_unit,
         shimmers=shimmers,
         mean_luma=mean_luma,
     )
+
+
+@lru_cache(4)
+def atlases_of(species: tuple[Species, ...]) -> Atlases:
+    """What compiled code needs to draw any of these."""
+    own = [one.atlas for one in species]
+    places = np.cumsum([[0, 0, 0, 0], *([a.texels.shape[1], 0, 0, len(a.visible)] for a in own)], axis=0)
+    most_mips = max(atlas.mips.shape[1] for atlas in own)
+    most_points = max(atlas.outlines.shape[1] for atlas in own)
+    stacked = {name: np.stack([getattr(atlas, name) for atlas in own]) for name in ALIKE}
+    return Atlases(
+        texels=np.concatenate([atlas.texels for atlas in own], axis=1),
+        visible=np.concatenate([atlas.visible for atlas in own]),
+        mips=np.stack(
+            [_lengthened(a.mips + place, most_mips) for a, place in zip(own, places, strict=False)]
+        ),
+        outlines=np.stack([_lengthened(atlas.outlines, most_points) for atlas in own]),
+        **stacked,
+    )
+
+
+def _lengthened(array: NDArray[Any], length: int) -> NDArray[Any]:
+    """An array (5,n,k) as (5,length,k): the last entry goes on."""
+    return np.pad(array, ((0, 0), (0, length - array.shape[1]), (0, 0)), "edge")
+
+
+def _visible(mip: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Of each row of a mip (4,h,w,4), the columns [first, last) of texels that are not empty: int32 (h,2)."""
+    holds = np.asarray(mip.any(axis=(0, 3)))
+    width = holds.shape[1]
+    first, last = np.argmax(holds, axis=1), width - np.argmax(holds[:, ::-1], axis=1)
+    return np.where(np.any(holds, axis=1, keepdims=True), np.stack([first, last], axis=1), 0).astype(np.int32)
 
 
 def _outline(alpha: NDArray) -> NDArray[np.float64]:

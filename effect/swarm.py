@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from effect.anchors import Anchors
-from effect.butterflies import Patch, Pose
+from effect.butterflies import POSE, POSE_NUMBERS
 from effect.flight import STEPS_PER_SECOND, Flight, Launch, fly, on_screen, perspective
 from effect.preset import Preset
 from effect.wingbeat import hold, peeled
@@ -55,26 +56,26 @@ class Swarm:
         order = np.argsort(self.depth[frame], kind="stable")
         return order[self.opacity[frame, order] > 0]
 
-    def pose(self, frame: int, butterfly: int) -> Pose:
-        at = frame, butterfly
-        patch_x_px, patch_y_px, patch_yaw = self.patch_place[butterfly].tolist()
-        return Pose(
-            x_px=float(self.x_px[at]),
-            y_px=float(self.y_px[at]),
-            size_px=float(self.size_px[at]),
-            yaw=float(self.yaw[at]),
-            pitch=float(self.pitch[at]),
-            roll=float(self.roll[at]),
-            tilt=float(self.tilt[at]),
-            forewing_angle=float(self.forewing_angle[at]),
-            hindwing_angle=float(self.hindwing_angle[at]),
-            patch=Patch(
-                patch_x_px, patch_y_px, float(self.patch_px[at]), patch_yaw, float(self.tint_strength[at])
-            ),
-            opacity=float(self.opacity[at]),
-            blur_px=float(self.blur_px[at]),
-            wing_speed=float(self.wing_speed[at]),
-        )
+    def poses(self, frame: int, butterflies: NDArray[np.intp]) -> NDArray[np.void]:
+        """Of these butterflies in a frame: POSE (m,), where `kind` counts in `kinds`."""
+        poses = np.empty(len(butterflies), POSE)
+        for name in POSE_NUMBERS:
+            poses[name] = getattr(self, name)[frame, butterflies]
+        place = self.patch_place[butterflies].T
+        poses["patch_x_px"], poses["patch_y_px"], poses["patch_yaw"] = place
+        poses["patch_size_px"] = self.patch_px[frame, butterflies]
+        poses["patch_strength"] = self.tint_strength[frame, butterflies]
+        poses["kind"] = self._kind[butterflies]
+        return poses
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The species that there are, each once."""
+        return tuple(dict.fromkeys(self.species))
+
+    @cached_property
+    def _kind(self) -> NDArray[np.int64]:
+        return np.array([self.kinds.index(name) for name in self.species], np.int64)
 
 
 def plan_swarm(
