@@ -36,7 +36,7 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     poses = timeline.swarm.poses(index, butterflies)
     cloth, dusk = scene.cloth, float(timeline.dusk[index])
     if dusk:
-        frame, cloth = _darkened(frame, dusk), cloth_of(_darkened(scene.foreground, dusk))
+        frame, cloth = _darkened(frame, dusk), cloth_of(_darkened(scene.worn, dusk))
     if timeline.light.halo:
         colours = np.array([wings.wing_rgb for wings in species], np.float32)[poses["kind"]]
         _cast_halos(frame, timeline, index, butterflies, colours)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.butterflies import cloth_of
+from effect.spread import spread
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,14 @@ class Scene:
         object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
 
     @cached_property
+    def worn(self) -> NDArray[np.uint8]:
+        """What butterflies' wings are cut from, RGB: the person's own colours, which go on where a wing reaches out."""
+        return spread(self.foreground, self.alpha)
+
+    @cached_property
     def cloth(self) -> NDArray[np.uint64]:
-        """The person's own colours as what butterflies' wings are cut from."""
-        return cloth_of(self.foreground)
+        """The same as compiled code takes it."""
+        return cloth_of(self.worn)
 
     @property
     def size(self) -> tuple[int, int]:
