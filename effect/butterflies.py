@@ -176,12 +176,11 @@ def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 def _finish(tile: Tile, area: Box, resolution: float, blur_px: float) -> tuple[Tile, Spans]:
     """The blurred tile in the size of the area in frame pixels; anything in it may be painted."""
-    rgba: NDArray[Any] = tile.view(np.uint8).reshape(*tile.shape, 4).astype(np.float32)
+    rgba: NDArray[Any] = tile.view(np.uint8).reshape(*tile.shape, 4)
     if blur_px > FAINTEST_BLUR_PX:
         rgba = cv2.GaussianBlur(rgba, (0, 0), blur_px * resolution, borderType=cv2.BORDER_CONSTANT)
     if resolution != 1:
         size = round(tile.shape[1] / resolution), area[3] - area[1]
         rgba = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA if resolution > 1 else cv2.INTER_LINEAR)
-    levels = np.rint(rgba).astype(np.uint8)
-    painted = np.full((levels.shape[0], 2), (0, levels.shape[1]), np.int64)
-    return levels.view(np.uint32)[..., 0], painted
+    painted = np.full((rgba.shape[0], 2), (0, rgba.shape[1]), np.int64)
+    return rgba.view(np.uint32)[..., 0], painted
