@@ -278,7 +278,7 @@ def _lengthened(array: NDArray[Any], length: int) -> NDArray[Any]:
 
 def _visible(mip: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Of each row of a mip (4,h,w,4), the columns [first, last) of texels that are not empty: int32 (h,2)."""
-    holds = np.asarray(mip.any(axis=(0, 3)))
+    holds = np.bitwise_or.reduce(mip.view(np.uint32)[..., 0], axis=0) > 0
     width = holds.shape[1]
     first, last = np.argmax(holds, axis=1), width - np.argmax(holds[:, ::-1], axis=1)
     return np.where(np.any(holds, axis=1, keepdims=True), np.stack([first, last], axis=1), 0).astype(np.int32)
@@ -287,8 +287,8 @@ def _visible(mip: NDArray[np.uint8]) -> NDArray[np.int32]:
 def _outline(alpha: NDArray) -> NDArray[np.float64]:
     """Convex hull (n,2) of the visible texels, with room around it for the smoothing of smaller mips."""
     grown = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((2 * OUTLINE_ROOM_PX + 1,) * 2, np.uint8))
-    rows, columns = np.nonzero(grown)
-    hull = cv2.convexHull(np.stack([columns, rows], axis=1).astype(np.int32))
+    contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(contours))
     return cv2.approxPolyDP(hull, 1.0, True)[:, 0].astype(np.float64)
 
 
@@ -306,4 +306,10 @@ def _mips(image: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
         scaled.append(np.asarray(shrunk, np.float32))
         factor = MIP_STEP ** len(scaled)
         height, width = round(image.shape[0] / factor), round(image.shape[1] / factor)
-    return [np.pad(np.rint(level * 255).astype(np.uint8), ((1, 1), (1, 1), (0, 0))) for level in scaled]
+    return [_in_levels(level) for level in scaled]
+
+
+def _in_levels(mip: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Shares as levels, 255 at most, for a flash may be brighter than white; with an empty border."""
+    levels = cv2.convertScaleAbs(mip, alpha=255)
+    return cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)

@@ -1,6 +1,7 @@
 """Colours that go on beyond the person, so that whatever is cut out across the outline shows nothing else.
 
-Push-pull: Gortler et al., "The Lumigraph" (1996), section 3.4.
+Push-pull: Gortler et al., "The Lumigraph" (1996), section 3.4. Weights are full as soon as anything is known, as there;
+`effect.inpaint.membrane` has it without that: a membrane is to be smooth, and here the nearest colours are to go on.
 """
 
 from typing import Any

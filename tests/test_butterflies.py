@@ -23,7 +23,7 @@ from effect.butterflies import (
     wing_shape,
 )
 from effect.errors import UserError
-from effect.species import SPECIES_FOLDER, read_species
+from effect.species import SPECIES_FOLDER, _mips, read_species
 
 FRONTAL = Pose(x_px=80, y_px=80, size_px=50)
 FLYING = Pose(80, 80, 40, yaw=0.5, pitch=0.2, roll=0.3, tilt=0.7, forewing_angle=0.6, hindwing_angle=0.5)
@@ -263,3 +263,22 @@ def test_several_butterflies_are_drawn_one_over_the_other():
     for pose, kind in zip(poses, kinds, strict=True):
         draw_butterfly(expected, species[kind], pose)
     assert np.array_equal(frame, expected) and changed(frame).sum() > 3000
+
+
+def test_what_is_brighter_than_white_stays_white():
+    """A flash may be: it must not begin anew at black."""
+    mips = _mips(np.full((20, 30, 4), 1.2, np.float32))
+    assert all((mip[1:-1, 1:-1] == 255).all() for mip in mips)
+    assert not any(mip[[0, -1]].any() or mip[:, [0, -1]].any() for mip in mips)
+
+
+def test_every_row_of_a_texture_knows_what_it_holds():
+    atlas = load_species("ulysses").atlas
+    for first, width, height, first_row in atlas.mips.reshape(-1, 4):
+        holds = (atlas.texels[:, first : first + width * height] > 0).any(axis=0).reshape(height, width)
+        visible = atlas.visible[first_row : first_row + height]
+        columns = np.arange(width)
+        inside = (columns >= visible[:, :1]) & (columns < visible[:, 1:])
+        assert not (holds & ~inside).any()
+        assert np.array_equal(inside.any(axis=1), holds.any(axis=1))
+        assert holds[inside.any(axis=1), visible[inside.any(axis=1), 0]].all()
