@@ -1,6 +1,7 @@
 """The default inpainter: the gated network paints structure and colour, the photo's own patches give the texture."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from effect.errors import UserError
 from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted, View
+from effect.inpaint.scale import covered, shrink
 from effect.inpaint.telea import MAX_SIDE_PX, TeleaInpainter
 from effect.inpaint.window import Window
 from effect.weights import checked_weights, ships
@@ -55,12 +57,13 @@ class GatedInpainter:
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
-            # Not at the top: this takes a while to load, and a network in a process of its own loads meanwhile.
-            from effect.inpaint import texture
-
-            texture.load_compiled()
-            likely, expected = self.paint(window, rgb, hole, avoid, sketch)
-            painted = texture.synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
+            with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+                loading = pool.submit(
+                    _load_texture
+                )  # while a network in a process of its own loads and paints
+                likely, expected = self.paint(window, rgb, hole, avoid, sketch)
+            synthesize = loading.result()
+            painted = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (ImportError, OSError, RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
@@ -75,8 +78,6 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> Painted:
         """What the network makes of the window."""
-        from effect.inpaint.texture import covered, shrink
-
         facts = self._network.facts()
         if sketch is not None and not facts.takes_sketch:
             raise UserError(
@@ -89,3 +90,11 @@ class GatedInpainter:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         broad = shrink(window.of(rgb), window.of(hole), size)
         return self._network.paint(View(small, missing, strokes, *broad, covered(window.of(avoid), size)))
+
+
+def _load_texture() -> Callable[..., NDArray[np.uint8]]:
+    """`effect.inpaint.texture.synthesize`, which takes a while to load, with its compiled code."""
+    from effect.inpaint import texture
+
+    texture.load_compiled()
+    return texture.synthesize

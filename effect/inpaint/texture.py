@@ -18,6 +18,7 @@ from effect.inpaint.layout import lay_out
 from effect.inpaint.looks import LOOKS, doubt
 from effect.inpaint.membrane import match_rim
 from effect.inpaint.offsets import known_average, pixel_grid
+from effect.inpaint.scale import covered, resize, shrink
 from effect.inpaint.strength import BROAD_PX, strength_gain, variance_around
 
 LAYOUT_SIDE_PX = 168  # the longer side of the small picture
@@ -182,26 +183,6 @@ def pyramid(width: int, height: int) -> list[tuple[int, int]]:
     ratio = (max(width, height) / LAYOUT_SIDE_PX) ** (1 / halvings)
     shrink_to = lambda side, k: max(16, round(side / ratio**k)) if k else side
     return [(shrink_to(width, k), shrink_to(height, k)) for k in range(halvings, -1, -1)]
-
-
-def shrink(
-    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], size: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Picture and hole at a size (width, height)."""
-    if rgb.shape[1::-1] == size:
-        return rgb.copy(), hole
-    return resize(rgb, size, cv2.INTER_AREA), covered(hole, size)
-
-
-def covered(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """A mask at a size (width, height): whatever it covers any of."""
-    if mask.shape[::-1] == size:
-        return mask
-    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-
-
-def resize(picture: NDArray[np.uint8], size: tuple[int, ...], interpolation: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(picture, size, interpolation=interpolation), np.uint8)
 
 
 def enlarge(places: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int32]:

@@ -1,8 +1,8 @@
 """From a coarse probability of person to soft edges at the photo's resolution, and the colours under them.
 
 Closed-form matting: Levin, Lischinski, Weiss, "A Closed-Form Solution to Natural Image Matting" (2008),
-section 3, solved in a narrow band around the outline with pymatting's Laplacian. Foreground colours: Germer
-et al., "Fast Multi-Level Foreground Estimation" (2020). This module is the one place that knows pymatting.
+section 3, solved in a narrow band around the outline. Foreground colours: Germer et al., "Fast Multi-Level Foreground
+Estimation" (2020), by pymatting, which this module alone knows.
 """
 
 import atexit
@@ -101,15 +101,13 @@ def _closed_form(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, ban
 
 def _solve(rgb: np.ndarray, prior: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Alpha float32 (h, w): the Laplacian minimised over the unknown pixels, the rest fixed by the prior."""
-    import scipy.sparse
+    import scipy.sparse  # not at the top: whoever brings a plate and takes fast edges needs none
+
+    from effect.segment.laplacian import laplacian_rows
 
     alpha = (prior > 0.5).astype(np.float64)
-    with _lock:
-        laplacian = _pymatting("laplacian.cf_laplacian").cf_laplacian(
-            rgb.astype(np.float64) / 255, epsilon=REGULARIZATION, is_known=~unknown
-        )
     free = unknown.ravel()
-    rows = laplacian[free]
+    rows = laplacian_rows(rgb.astype(np.float64) / 255, unknown, REGULARIZATION)
     matrix = (rows[:, free] + scipy.sparse.identity(int(free.sum())) * PRIOR).tocsr()
     right = PRIOR * prior.ravel()[free] - rows[:, ~free] @ alpha.ravel()[~free]
     solution = _conjugate_gradient(matrix, right, prior.ravel()[free].astype(np.float64))
