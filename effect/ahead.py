@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,18 +31,30 @@ def drawn_ahead(draw: Callable[[int], Frame], indices: Iterable[int], threads: i
 
 
 @contextmanager
-def prepared(species: Sequence[str]) -> Iterator[None]:
-    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all."""
+def prepared(species: Sequence[str]) -> Iterator[Callable[[], object]]:
+    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all.
+
+    The block is given what begins with it, for when there is a core and memory to spare; at its end, it begins anyway.
+    """
+    begin = Event()
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        loading = pool.submit(_prepare, species)
-        yield
+        loading = pool.submit(_prepare_after, begin, species)
+        try:
+            yield begin.set
+        finally:
+            begin.set()
     loading.exception()  # whatever is wrong will be said when it is needed
+
+
+def _prepare_after(begin: Event, species: Sequence[str]) -> None:
+    begin.wait()
+    _prepare(species)
 
 
 def _prepare(species: Sequence[str]) -> None:
     from effect.butterflies import Pose, draw_butterfly
-    from effect.species import load_species, species_names
+    from effect.species import atlases_of, load_species, species_names
 
-    frame = np.zeros((8, 8, 3), np.uint8)
-    for name in species or species_names():
-        draw_butterfly(frame, load_species(name), Pose(4, 4, 4))
+    loaded = tuple(load_species(name) for name in sorted(set(species or species_names())))
+    atlases_of(loaded)  # as effect.swarm.Swarm.kinds has them
+    draw_butterfly(np.zeros((8, 8, 3), np.uint8), loaded[0], Pose(4, 4, 4))

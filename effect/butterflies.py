@@ -1,4 +1,4 @@
-"""Draw one butterfly into a frame: four hinged wings and a body, lit, cut from the person's cloth, blended.
+"""Draw butterflies into a frame: each four hinged wings and a body, lit, cut from the person's cloth, blended.
 
 The parts are painted back to front into a small premultiplied RGBA tile, which is blended once, so that
 opacity and blur treat the butterfly as a whole. Colours are blended in display (sRGB) space throughout.
@@ -17,7 +17,6 @@ from effect.species import Species, atlases_of, load_species, species_names
 
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
 
-FAINTEST_BLUR_PX = 0.25  # depth of field, sigma: less does not show
 GRAIN_PX = 128  # side of the noise that is repeated over the frame
 
 Tile = NDArray[np.uint32]  # (h,w) premultiplied RGBA
@@ -114,10 +113,10 @@ def draw_butterflies(
     from effect.pixels import blend  # not at the top: compiled code takes a while to load
     from effect.rasterize import draw_sharp, paint, resolution_of
 
-    grain = grain_of(light.grain, frame.shape[1])
+    grain, atlases = grain_of(light.grain, frame.shape[1]), atlases_of(species)
     shown = cloth, *_as_numbers(light)
     number = 0
-    while (number := draw_sharp(frame, poses, number, atlases_of(species), *shown, grain)) < len(poses):
+    while (number := draw_sharp(frame, poses, number, atlases, *shown, grain)) < len(poses):
         pose = poses[number]
         resolution = resolution_of(pose)
         area, tile, _ = paint(pose, resolution, frame.shape[:2], species[pose["kind"]].atlas, *shown)
@@ -176,6 +175,8 @@ def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 def _finish(tile: Tile, area: Box, resolution: float, blur_px: float) -> tuple[Tile, Spans]:
     """The blurred tile in the size of the area in frame pixels; anything in it may be painted."""
+    from effect.rasterize import FAINTEST_BLUR_PX  # not at the top: compiled code takes a while to load
+
     rgba: NDArray[Any] = tile.view(np.uint8).reshape(*tile.shape, 4)
     if blur_px > FAINTEST_BLUR_PX:
         rgba = cv2.GaussianBlur(rgba, (0, 0), blur_px * resolution, borderType=cv2.BORDER_CONSTANT)

@@ -3,6 +3,9 @@
 Where the compiler knows that the arrays of a loop do not overlap, which `unaliased` promises it, and arrays are
 C-contiguous, indices unsigned and numbers of 32 bits, it computes 8 or 16 pixels with one instruction: several times as
 fast. Loops that look up scattered pixels are split: one finds the places, the next one looks there.
+
+The code of a caller holds that of what it calls, and numba makes it anew only when the caller's own file has changed:
+after a change here or in `effect.pixels`, `effect.wings`, remove `effect/__pycache__/*.nb?`.
 """
 
 import llvmlite.binding as llvm
@@ -24,5 +27,5 @@ class _Unaliased(Compiler):
 
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")  # numpy: dividing by 0 is no error
-# Arrays that are handed over must not share memory.
+# What is written must share no memory with any other argument, and no argument may be returned.
 unaliased = njit(cache=True, nogil=True, error_model="numpy", pipeline_class=_Unaliased)

@@ -34,13 +34,14 @@ def frame_at(scene: Scene, timeline: Timeline, index: int) -> NDArray[np.uint8]:
     _cast_shadows(frame, scene, timeline, index, butterflies, seconds)
     species = tuple(load_species(name) for name in timeline.swarm.kinds)
     poses = timeline.swarm.poses(index, butterflies)
-    cloth, dusk = scene.cloth, float(timeline.dusk[index])
+    dusk = float(timeline.dusk[index])
     if dusk:
-        frame, cloth = _darkened(frame, dusk), cloth_of(_darkened(scene.worn, dusk))
+        frame = _darkened(frame, dusk)
     if timeline.light.halo:
         colours = np.array([wings.wing_rgb for wings in species], np.float32)[poses["kind"]]
         _cast_halos(frame, timeline, index, butterflies, colours)
     if poses.size:
+        cloth = cloth_of(_darkened(scene.cut_from, dusk)) if dusk else scene.cloth
         draw_butterflies(frame, species, poses, timeline.light, cloth)
     return frame
 

@@ -1,4 +1,4 @@
-"""One butterfly into a tile of its own: where that lies, the light on its parts, their mips, their spans.
+"""Butterflies into a frame, each by a tile of its own: where that lies, the light on its parts, their mips and spans.
 
 Compiled by numba. Every part is a flat texture in space, so a homography says which of its texels a pixel shows;
 each row's span is clipped beforehand, so that only pixels which the texture may cover are visited: see `effect.pixels`.
@@ -23,7 +23,10 @@ FORESHORTENED_LOSS = 0.8  # edge-on would break into dots: so much of every furt
 
 SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
 BLUR_STEP_PX = 5  # motion blur: one wing position per so many pixels of tip travel ...
-PX_PER_SAMPLE, FEW_SAMPLES = 25, 3  # ... but no more than one per so much size, as each costs a drawing
+PX_PER_SAMPLE, FEW_SAMPLES = (
+    25,
+    3,
+)  # ... but no more than one per so much size, as each costs a laying of all parts
 SMALL_PX = 26  # forewings shorter than this are painted at twice the size and reduced
 FAINTEST_BLUR_PX = 0.25  # depth of field, sigma: less does not show
 
@@ -97,8 +100,9 @@ def paint(pose, resolution, frame_size, atlas, cloth, light, colours):  # type: 
                 shown[part] = side
             _set_spans(spans, parts.outlines[part], (left, top), resolution, width)
             for row in range(len(spans)):
-                painted[row, 0] = min(painted[row, 0], spans[row, 0])
-                painted[row, 1] = max(painted[row, 1], spans[row, 1])
+                if spans[row, 0] < spans[row, 1]:
+                    painted[row, 0] = min(painted[row, 0], spans[row, 0])
+                    painted[row, 1] = max(painted[row, 1], spans[row, 1])
             shrink_x, shrink_y = _shrinking(atlas, part, levels[part])
             to_texels = _tile_to_texels(parts.planes[part], (left, top), resolution, shrink_x, shrink_y)
             _, mip_width, mip_height, _ = atlas.mips[part, levels[part]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.butterflies import cloth_of
-from effect.spread import spread
+from effect.spread import carried_on
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Scene:
         object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
 
     @cached_property
-    def worn(self) -> NDArray[np.uint8]:
+    def cut_from(self) -> NDArray[np.uint8]:
         """What butterflies' wings are cut from, RGB: the person's own colours, which go on where a wing reaches out."""
-        return spread(self.foreground, self.alpha)
+        return carried_on(self.foreground, self.alpha)
 
     @cached_property
     def cloth(self) -> NDArray[np.uint64]:
         """The same as compiled code takes it."""
-        return cloth_of(self.worn)
+        return cloth_of(self.cut_from)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -78,18 +78,6 @@ class Atlases(NamedTuple):
     mean_luma: NDArray[np.float64]
 
 
-ALIKE = (
-    "mip_count",
-    "size_px",
-    "hinge_px",
-    "reach_px",
-    "px_per_unit",
-    "forewing_units",
-    "shimmers",
-    "mean_luma",
-)
-
-
 @dataclass(frozen=True, eq=False)
 class Species:
     """A butterfly in model units: body along +y (head up), right wing along +x, its back toward +z."""
@@ -256,10 +244,18 @@ def _atlas(forewing: Texture, hindwing: Texture, body: Texture, shimmers: bool, 
 def atlases_of(species: tuple[Species, ...]) -> Atlases:
     """What compiled code needs to draw any of these."""
     own = [one.atlas for one in species]
+    joined = ("texels", "visible", "mips", "outlines")
+    alike = {
+        name: np.stack([getattr(atlas, name) for atlas in own])
+        for name in Atlas._fields
+        if name not in joined
+    }
+    if len(own) == 1:  # nothing to copy
+        (atlas,) = own
+        return Atlases(atlas.texels, atlas.mips[None], atlas.visible, outlines=atlas.outlines[None], **alike)
     places = np.cumsum([[0, 0, 0, 0], *([a.texels.shape[1], 0, 0, len(a.visible)] for a in own)], axis=0)
     most_mips = max(atlas.mips.shape[1] for atlas in own)
     most_points = max(atlas.outlines.shape[1] for atlas in own)
-    stacked = {name: np.stack([getattr(atlas, name) for atlas in own]) for name in ALIKE}
     return Atlases(
         texels=np.concatenate([atlas.texels for atlas in own], axis=1),
         visible=np.concatenate([atlas.visible for atlas in own]),
@@ -267,7 +263,7 @@ def atlases_of(species: tuple[Species, ...]) -> Atlases:
             [_lengthened(a.mips + place, most_mips) for a, place in zip(own, places, strict=False)]
         ),
         outlines=np.stack([_lengthened(atlas.outlines, most_points) for atlas in own]),
-        **stacked,
+        **alike,
     )
 
 
@@ -311,5 +307,5 @@ def _mips(image: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
 
 def _in_levels(mip: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Shares as levels, 255 at most, for a flash may be brighter than white; with an empty border."""
-    levels = cv2.convertScaleAbs(mip, alpha=255)
-    return cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT).astype(np.uint8, copy=False)
+    levels = cv2.convertScaleAbs(np.maximum(mip, 0), alpha=255)
+    return np.asarray(cv2.copyMakeBorder(levels, 1, 1, 1, 1, cv2.BORDER_CONSTANT), np.uint8)

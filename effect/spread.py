@@ -14,7 +14,7 @@ CELL_PX = 4  # side of the cells in which colours spread
 ENOUGH = 0.25  # of a pixel is the person's: from here on it keeps its own colour
 
 
-def spread(foreground: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+def carried_on(foreground: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The person's colours, RGB uint8 (H, W, 3); beyond them the nearest ones go on, the farther the softer.
 
     foreground: RGB uint8 (H, W, 3), right where alpha, float32 (H, W), is more than 0.
@@ -25,7 +25,7 @@ def spread(foreground: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray
     colours = cv2.resize(own, cells, interpolation=cv2.INTER_AREA)
     weights = cv2.resize(alpha, cells, interpolation=cv2.INTER_AREA)
     filled = np.clip(np.rint(_filled(colours, weights)), 0, 255).astype(np.uint8)
-    result = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    result = np.asarray(cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     np.copyto(result, foreground, where=(alpha >= ENOUGH)[..., None])
     return result
 

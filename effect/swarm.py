@@ -70,8 +70,8 @@ class Swarm:
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """The species that there are, each once."""
-        return tuple(dict.fromkeys(self.species))
+        """The species that there are, each once, in alphabetical order."""
+        return tuple(sorted(set(self.species)))
 
     @cached_property
     def _kind(self) -> NDArray[np.int64]:

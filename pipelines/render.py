@@ -95,9 +95,9 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     with watch.stage("segment"):
         matte = find_person(photo, framing.scaled_size, settings, models)
     rgb = scale_picture(photo.rgb, framing)
-    with watch.stage("restore"), prepared(preset.species):
+    with watch.stage("restore"), prepared(preset.species) as prepare:
         if ready_plate is None:
-            plate = models.restore(rgb, matte.hole, avoid=matte.others)
+            plate = models.restore(rgb, matte.hole, avoid=matte.others, painted=prepare)
         else:
             plate = scale_picture(ready_plate, framing)
 

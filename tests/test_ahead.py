@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from scenes import figure_scene
 
-from effect.ahead import drawn_ahead
+from effect import ahead
+from effect.ahead import drawn_ahead, prepared
 from effect.compositor import frame_at
 from effect.preset import load_preset
 from effect.timeline import plan
@@ -50,3 +51,22 @@ def test_threads_draw_the_same_clip_as_one() -> None:
     draw = partial(frame_at, scene, timeline)
     for index, frame in enumerate(drawn_ahead(draw, range(timeline.frame_count), 4)):
         assert np.array_equal(frame, draw(index))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_preparing_begins_when_asked_or_at_the_end(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(ahead, "_prepare", lambda species: done.set())
+    with prepared(["monarch"]) as prepare:
+        assert not done.wait(0.05)
+        if asked:
+            prepare()
+            assert done.wait(5)
+    assert done.is_set()
+
+
+def test_a_fault_beside_preparing_is_the_one_that_is_told() -> None:
+    with pytest.raises(KeyError, match="mine"), prepared(["no such species"]):
+        raise KeyError("mine")
+    with prepared(["no such species"]):
+        pass

@@ -281,4 +281,5 @@ def test_every_row_of_a_texture_knows_what_it_holds():
         inside = (columns >= visible[:, :1]) & (columns < visible[:, 1:])
         assert not (holds & ~inside).any()
         assert np.array_equal(inside.any(axis=1), holds.any(axis=1))
-        assert holds[inside.any(axis=1), visible[inside.any(axis=1), 0]].all()
+        used = inside.any(axis=1)
+        assert holds[used, visible[used, 0]].all() and holds[used, visible[used, 1] - 1].all()

@@ -96,6 +96,21 @@ def test_a_part_is_dressed_in_its_light(shine: float, shimmer: float, cover: flo
     assert np.array_equal((drawn >> 32).reshape(40, 50)[:, :-1], (drawn & 0xFFFFFFFF).reshape(40, 50)[:, 1:])
 
 
+def test_a_cloth_is_not_read_beside_its_pixels() -> None:
+    face, nothing = packed(premultiplied(40, 50, 1)).reshape(-1), (1.0, 1.0, 1.0)
+    visible, cloth = np.tile(np.array([0, 50], np.int32), (40, 1)), np.zeros(4, np.uint64)
+    look = (50, 40), visible, face, (0.0, 0.0, 0.0, 0.0, 0.0), nothing, nothing, None, None, 0.0, 0.0
+    for to_cloth in (
+        np.full((2, 3), np.nan),
+        np.full((2, 3), np.inf),
+        np.full((2, 3), -9.0),
+        np.ones((2, 3)) * 99,
+    ):
+        worn = np.zeros(40 * 50, np.uint64)
+        dress(worn, *look, cloth, (2, 2), to_cloth, 1.0, 1.0)
+        assert np.array_equal(channels(worn, 40, 50)[..., 3].ravel(), face >> 24)
+
+
 def test_a_part_is_laid_over_a_tile() -> None:
     face, below = premultiplied(40, 50, 1), premultiplied(HEIGHT, WIDTH, 5)
     below[20:, :, :3] = 255  # brighter than its alpha, as what glows: sums of levels stay within bounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from effect.spread import spread
+from effect.spread import carried_on
 
 
 def halves(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def halves(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_person_stays_and_no_background_is_left() -> None:
     rgb, alpha = halves(90, 120)
-    result = spread(rgb, alpha)
+    result = carried_on(rgb, alpha)
     assert np.array_equal(result[alpha > 0], rgb[alpha > 0])
     assert result[..., 1].max() <= 1
     assert (result.sum(axis=2) > 150).all()
@@ -29,7 +29,7 @@ def test_the_person_stays_and_no_background_is_left() -> None:
 
 def test_the_nearest_colours_go_on() -> None:
     rgb, alpha = halves(90, 120)
-    result = spread(rgb, alpha).astype(int)
+    result = carried_on(rgb, alpha).astype(int)
     beside = result[30:60, 30:38], result[30:60, 82:90]
     assert (beside[0][..., 0] > 150).all() and (beside[1][..., 2] > 150).all()
     change = np.abs(np.diff(result, axis=1)).max(axis=(0, 2))
@@ -39,11 +39,12 @@ def test_the_nearest_colours_go_on() -> None:
 def test_soft_edges_count_by_their_share() -> None:
     rgb, alpha = halves(90, 120)
     rgb[30:60, 36:40], alpha[30:60, 36:40] = (255, 255, 255), 0.02
-    assert spread(rgb, alpha)[45, 34, 1] < 30
+    assert carried_on(rgb, alpha)[45, 34, 1] < 30
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 200), (37, 41)])
 def test_any_size_and_no_person(shape: tuple[int, int]) -> None:
     rgb = np.full((*shape, 3), 77, np.uint8)
-    assert (spread(rgb, np.zeros(shape, np.float32)) <= 77).all()
-    assert np.array_equal(spread(rgb, np.ones(shape, np.float32)), rgb)
+    nobody = carried_on(rgb, np.zeros(shape, np.float32))
+    assert nobody.shape == rgb.shape and nobody.dtype == np.uint8 and (nobody <= 77).all()
+    assert np.array_equal(carried_on(rgb, np.ones(shape, np.float32)), rgb)

@@ -50,6 +50,7 @@ class GatedInpainter:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
+        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
@@ -57,17 +58,17 @@ class GatedInpainter:
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
+            # Beside each other: a network in a process of its own loads and paints meanwhile.
             with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-                loading = pool.submit(
-                    _load_texture
-                )  # while a network in a process of its own loads and paints
+                loading = pool.submit(_load_texture)
                 likely, expected = self.paint(window, rgb, hole, avoid, sketch)
+            painted()
             synthesize = loading.result()
-            painted = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
+            filled = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (ImportError, OSError, RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
-        return window.paste(rgb, hole, painted)
+        return window.paste(rgb, hole, filled)
 
     def paint(
         self,

@@ -176,9 +176,7 @@ def _pymatting(module: str) -> ModuleType:
         return sys.modules[name]
     specification = importlib.util.find_spec("pymatting")
     if specification is None or not specification.submodule_search_locations:
-        raise UserError(
-            "pymatting is not installed: run `pip install -r requirements.txt`, or use --edges fast"
-        )
+        raise UserError("pymatting is not installed: run `pip install -r requirements.txt`")
     root = specification.submodule_search_locations[0]
     stand_ins = {}
     for package in ("pymatting", "pymatting." + module.split(".")[0]):
