@@ -5,7 +5,7 @@ C-contiguous, indices unsigned and numbers of 32 bits, it computes 8 or 16 pixel
 fast. Loops that look up scattered pixels are split: one finds the places, the next one looks there.
 
 The code of a caller holds that of what it calls, and numba makes it anew only when the caller's own file has changed:
-after a change here or in `effect.pixels`, `effect.wings`, remove `effect/__pycache__/*.nb?`.
+after a change here or in `effect.pixels`, `effect.wings`, `effect.wardrobe`, remove `effect/__pycache__/*.nb?`.
 """
 
 import llvmlite.binding as llvm
