@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,19 +36,10 @@ def prepared(species: Sequence[str]) -> Iterator[Callable[[], object]]:
 
     The block is given what begins with it, for when there is a core and memory to spare; at its end, it begins anyway.
     """
-    begin = Event()
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        loading = pool.submit(_prepare_after, begin, species)
-        try:
-            yield begin.set
-        finally:
-            begin.set()
-    loading.exception()  # whatever is wrong will be said when it is needed
-
-
-def _prepare_after(begin: Event, species: Sequence[str]) -> None:
-    begin.wait()
-    _prepare(species)
+        begin = cache(lambda: pool.submit(_prepare, species))
+        yield begin
+        begin().exception()  # whatever is wrong will be said when it is needed
 
 
 def _prepare(species: Sequence[str]) -> None:

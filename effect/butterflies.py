@@ -119,7 +119,7 @@ def draw_butterflies(
     while (number := draw_sharp(frame, poses, number, atlases, *shown, grain)) < len(poses):
         pose = poses[number]
         resolution = resolution_of(pose)
-        area, tile, _ = paint(pose, resolution, frame.shape[:2], species[pose["kind"]].atlas, *shown)
+        area, tile, _ = paint(pose, resolution, frame.shape[:2], atlases, *shown)
         if tile.size:
             tile, painted = _finish(tile, area, resolution, float(pose["blur_px"]))
             blend(frame, area[0], area[1], tile, painted, float(pose["opacity"]), grain)
@@ -133,7 +133,7 @@ def wing_shape(
     from effect.rasterize import paint  # not at the top: compiled code takes a while to load
 
     (left, top, right, bottom), tile, _ = paint(
-        _recorded(pose)[0], 1.0, shape, species.atlas, NO_CLOTH, *_as_numbers(DAYLIGHT)
+        _recorded(pose)[0], 1.0, shape, atlases_of((species,)), NO_CLOTH, *_as_numbers(DAYLIGHT)
     )
     if not tile.size:
         return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)

@@ -11,7 +11,7 @@ import numpy as np
 from effect.compiled import compiled
 from effect.pixels import average, blend, lay
 from effect.species import Atlas
-from effect.wardrobe import dress_part, room_for_parts, shrinking
+from effect.wardrobe import dress_part, room_for_parts, shrinkage
 from effect.wings import posed_parts
 
 SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
@@ -28,8 +28,8 @@ MARGIN_PX = 2.0
 def draw_sharp(frame, poses, first, atlases, cloth, light, colours, grain):  # type: ignore[no-untyped-def]
     """Draw butterflies into uint8 (H,W,3), in place, from the pose `first` on as long as they need no finish.
 
-    poses: effect.butterflies.POSE (n,); atlases: effect.species.Atlases; grain: see effect.pixels.blend; for the others
-    see `paint`. Returns which of the poses needs one, or their number.
+    poses: effect.butterflies.POSE (n,); grain: see effect.pixels.blend; for the others see `paint`. Returns which of
+    the poses needs one, or their number.
     """
     for number in range(first, len(poses)):
         pose = poses[number]
@@ -37,25 +37,25 @@ def draw_sharp(frame, poses, first, atlases, cloth, light, colours, grain):  # t
             continue
         if pose.blur_px > FAINTEST_BLUR_PX or resolution_of(pose) != 1:
             return number
-        atlas = _atlas_of(atlases, pose.kind)
-        (left, top, _, _), tile, painted = paint(pose, 1.0, frame.shape[:2], atlas, cloth, light, colours)
+        (left, top, _, _), tile, painted = paint(pose, 1.0, frame.shape[:2], atlases, cloth, light, colours)
         if tile.size:
             blend(frame, left, top, tile, painted, pose.opacity, grain)
     return len(poses)
 
 
 @compiled
-def paint(pose, resolution, frame_size, atlas, cloth, light, colours):  # type: ignore[no-untyped-def]
+def paint(pose, resolution, frame_size, atlases, cloth, light, colours):  # type: ignore[no-untyped-def]
     """The mean of what a butterfly looks like while its wings beat.
 
     pose: of effect.butterflies.POSE; resolution: tile pixels per frame pixel; frame_size: (height, width);
-    atlas: effect.species.Atlas; cloth: uint64 (H,W) RGBA in pairs, what the wings are cut from;
+    atlases: effect.species.Atlases; cloth: uint64 (H,W) RGBA in pairs, what the wings are cut from;
     light: unit vector to it, ambient, diffuse; colours: RGB 0-1 in display space of the light and of the haze.
 
     Returns the area that the tile covers, (left, top, right, bottom) in frame pixels; the tile, uint32 (h,w)
     premultiplied RGBA, which may be a little wider than the area; and int64 (h,2), columns [first, last) of each row
     that may hold something. Tile and columns are empty where the area lies beside the frame.
     """
+    atlas = _atlas_of(atlases, pose.kind)
     still = _posed(pose, 0.0, atlas)
     offsets = _moments(pose)
     beats = [still] if len(offsets) == 1 else [_posed(pose, offset, atlas) for offset in offsets]
@@ -85,7 +85,7 @@ def paint(pose, resolution, frame_size, atlas, cloth, light, colours):  # type: 
                 if spans[row, 0] < spans[row, 1]:
                     painted[row, 0] = min(painted[row, 0], spans[row, 0])
                     painted[row, 1] = max(painted[row, 1], spans[row, 1])
-            shrink_x, shrink_y = shrinking(atlas, part, levels[part])
+            shrink_x, shrink_y = shrinkage(atlas, part, levels[part])
             to_texels = _tile_to_texels(parts.planes[part], (left, top), resolution, shrink_x, shrink_y)
             _, mip_width, mip_height, _ = atlas.mips[part, levels[part]]
             lay(tiles[beat], spans, to_texels, (mip_width, mip_height), worn)

@@ -240,7 +240,7 @@ def _atlas(forewing: Texture, hindwing: Texture, body: Texture, shimmers: bool, 
     )
 
 
-@lru_cache(4)
+@lru_cache(32)  # one species costs next to nothing, and a clip asks for each and for all together
 def atlases_of(species: tuple[Species, ...]) -> Atlases:
     """What compiled code needs to draw any of these."""
     own = [one.atlas for one in species]

@@ -43,7 +43,7 @@ def room_for_parts(atlas, px_per_unit, facing):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def shrinking(atlas, part, level):  # type: ignore[no-untyped-def]
+def shrinkage(atlas, part, level):  # type: ignore[no-untyped-def]
     """Texels of a mip per pixel of the largest one, across and down; a border of one texel surrounds each mip."""
     _, width, height, _ = atlas.mips[part, level]
     return (width - 2) / atlas.size_px[part, 0], (height - 2) / atlas.size_px[part, 1]
@@ -56,7 +56,7 @@ def dress_part(worn, level, parts, part, atlas, cloth, pose, light, colours):  #
     gain, haze = _light_on(shading.brightness, pose.patch_strength, light, colours)
     first, width, height, first_row = atlas.mips[part, level]
     texels, rows = slice(first, first + width * height), slice(first_row, first_row + height)
-    shrink_x, shrink_y = shrinking(atlas, part, level)
+    shrink_x, shrink_y = shrinkage(atlas, part, level)
     hinge_x, hinge_y = atlas.hinge_px[part, 0] * shrink_x + 0.5, atlas.hinge_px[part, 1] * shrink_y + 0.5
     ramp_x, ramp_y = 1 / (shrink_x * atlas.reach_px[part]), 1 / (shrink_y * atlas.reach_px[part])
     shows_back = parts.facing[part] >= 0
