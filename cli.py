@@ -57,7 +57,7 @@ def _render_verb(options: argparse.Namespace) -> int:
     from pipelines.watch import Watch
 
     settings, watch = _settings(options), Watch(options.quiet)
-    with Models(settings, watch, for_one=True) as models:
+    with Models(settings, watch) as models:
         report = options.job(options, settings, models, watch)
     if options.json:
         print(json.dumps(report))

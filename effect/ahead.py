@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,15 +30,12 @@ def drawn_ahead(draw: Callable[[int], Frame], indices: Iterable[int], threads: i
 
 
 @contextmanager
-def prepared(species: Sequence[str]) -> Iterator[Callable[[], object]]:
-    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all.
-
-    The block is given what begins with it, for when there is a core and memory to spare; at its end, it begins anyway.
-    """
+def prepared(species: Sequence[str]) -> Iterator[None]:
+    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all."""
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        begin = cache(lambda: pool.submit(_prepare, species))
-        yield begin
-        begin().exception()  # whatever is wrong will be said when it is needed
+        preparing = pool.submit(_prepare, species)
+        yield
+        preparing.exception()  # whatever is wrong will be said when it is needed
 
 
 def _prepare(species: Sequence[str]) -> None:

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
 from effect.errors import UserError
+from effect.inpaint.likely import levels
 from effect.inpaint.nets import Generator, build, load_generator, metadata_of
-from effect.inpaint.nets.generator import levels
 from pipelines.markdown import table
 from pipelines.metrics import perceptual_distance, psnr, ssim
 from pipelines.peers import Fill, peers
@@ -173,7 +173,7 @@ def painter_of(generator: Generator, side_px: int = 0) -> Painter:
         inputs = [as_tensor(picture), as_map(hole), as_map(guidance)]
         with torch.inference_mode():
             painted = generator(*(part[None].to(device) for part in inputs))[-1][0]
-        whole = levels(painted)
+        whole = levels(painted.cpu().numpy())
         return resized(whole, size_px)
 
     return paint

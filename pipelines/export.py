@@ -89,7 +89,7 @@ def export(generator: Generator, path: Path, examples: Sequence[Inputs] = ()) ->
     noise = [noise_of(height, width, generator.stride) for height, width in CHECKED_SIZES]
     with said_in_one_line(generator):
         onnx_file.export_graph(
-            painter_of(generator), tensors(generator, noise[0]), inputs_taken(generator), path
+            painter_of(generator), tensors(generator, noise[0]), inputs_taken(generator), ["painted"], path
         )
     session = onnx_file.open_session(path)
     return checked(generator, path, lambda inputs: onnx_file.run(session, inputs), [*noise, *examples])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -20,15 +19,11 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """Segmenter and inpainter as the settings name them; a batch shares one such pair among its photos.
+    """Segmenter and inpainter as the settings name them; a batch shares one such pair among its photos."""
 
-    for_one: they serve one photo only. Then the network has a process of its own.
-    """
-
-    def __init__(self, settings: Settings, watch: Watch, for_one: bool = False) -> None:
+    def __init__(self, settings: Settings, watch: Watch) -> None:
         self._settings = settings
         self._watch = watch
-        self._for_one = for_one
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -57,7 +52,7 @@ class Models:
             return None
 
     def load_inpainter(self) -> None:
-        """Load the inpainter; or begin to, where its network has a process of its own."""
+        """Load the inpainter, or say at once what is wrong with it; the rest of it loads beside the next stages."""
         _ = self.inpainter
 
     def restore(
@@ -66,17 +61,11 @@ class Models:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
-        """See `effect.inpaint.Inpainter.restore`; beside the hole, the person's loose hair is painted over, too.
-
-        Takes account of the inpainter's memory.
-        """
+        """See `effect.inpaint.Inpainter.restore`; beside the hole, the person's loose hair is painted over, too."""
         from effect.inpaint.strands import without_strands
 
-        plate = self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch, painted)
-        self._watch.count_memory(self.inpainter.peak_together_mib)
-        return plate
+        return self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch)
 
     @cached_property
     def inpainter(self) -> Inpainter:
@@ -84,6 +73,6 @@ class Models:
         from effect.inpaint import open_inpainter
 
         settings, notice = self._settings, self._watch.notice
-        opened = open_inpainter(settings.inpainter, notice, settings.weights, apart=self._for_one)
+        opened = open_inpainter(settings.inpainter, notice, settings.weights)
         self._open.callback(opened.close)
         return opened

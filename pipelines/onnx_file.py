@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
+from effect.inpaint import graph
+from effect.inpaint.graph import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -26,22 +29,10 @@ def require_onnx() -> None:
         raise UserError(f"{error.name} is missing: pip install -r requirements-export.txt") from error
 
 
-def open_session(path: Path, threads: int = 0) -> InferenceSession:
-    """threads: 0 = as many as there are cores."""
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # The attention's many weights near zero are denormal numbers, which cost a processor tenfold.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 def run(session: InferenceSession, inputs: Inputs) -> NDArray[np.float32]:
     """The one output, (1, 3, H, W)."""
     known = {one.name for one in session.get_inputs()}
-    return np.asarray(session.run(None, {name: value for name, value in inputs.items() if name in known})[0])
+    return graph.run(session, {name: value for name, value in inputs.items() if name in known})[0]
 
 
 def quantise(path: Path, target: Path, examples: Sequence[Inputs]) -> None:
@@ -77,15 +68,17 @@ def quantise(path: Path, target: Path, examples: Sequence[Inputs]) -> None:
         prepared.unlink(missing_ok=True)
 
 
-def export_graph(network: Any, inputs: Sequence[Any], names: Sequence[str], path: Path) -> None:
-    """Write a torch network with one output, `painted`, whose height and width stay open."""
+def export_graph(
+    network: Any, inputs: Sequence[Any], names: Sequence[str], outputs: Sequence[str], path: Path
+) -> None:
+    """Write a torch network, whose inputs' and outputs' heights and widths stay open."""
     import io
     import warnings
     from contextlib import redirect_stdout
 
     import torch
 
-    open_sides = {name: {2: "height", 3: "width"} for name in [*names, "painted"]}
+    open_sides = {name: {2: "height", 3: "width"} for name in [*names, *outputs]}
     with (
         warnings.catch_warnings(),
         redirect_stdout(io.StringIO()),
@@ -97,8 +90,46 @@ def export_graph(network: Any, inputs: Sequence[Any], names: Sequence[str], path
             tuple(inputs),
             str(path),
             input_names=list(names),
-            output_names=["painted"],
+            output_names=list(outputs),
             dynamic_axes=open_sides,
             opset_version=18,
             dynamo=False,
         )
+
+
+def refer_to(path: Path, weights: Path, prefix: str, metadata: Mapping[str, str]) -> None:
+    """Let a graph, which puts a prefix before their names, read its weights in their own float16 safetensors file, in
+    the same folder; note the metadata.
+
+    Tensors of a safetensors file lie one after the other as they are, behind 8 bytes and a header that says where.
+    """
+    import onnx
+    from safetensors import safe_open
+
+    with weights.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(header_bytes))
+    model, casts = onnx.load(path), []
+    with safe_open(weights, "numpy") as stored:
+        for tensor in model.graph.initializer:
+            name = tensor.name.removeprefix(prefix)
+            if name not in header or header[name]["dtype"] != "F16":
+                continue
+            if not np.array_equal(
+                onnx.numpy_helper.to_array(tensor), stored.get_tensor(name).astype(np.float32)
+            ):
+                continue
+            half = f"{name} of 16 bits"
+            casts.append(onnx.helper.make_node("Cast", [half], [tensor.name], to=onnx.TensorProto.FLOAT))
+            start, end = header[name]["data_offsets"]
+            where = {"location": weights.name, "offset": 8 + header_bytes + start, "length": end - start}
+            tensor.ClearField("raw_data")
+            tensor.name, tensor.data_type = half, onnx.TensorProto.FLOAT16
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in where.items():
+                tensor.external_data.add(key=key, value=str(value))
+    nodes = [*casts, *model.graph.node]
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    onnx.helper.set_model_props(model, dict(metadata))
+    path.write_bytes(model.SerializeToString())

@@ -92,14 +92,15 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     if ready_plate is None:
         models.load_inpainter()
 
-    with watch.stage("segment"):
-        matte = find_person(photo, framing.scaled_size, settings, models)
-    rgb = scale_picture(photo.rgb, framing)
-    with watch.stage("restore"), prepared(preset.species) as prepare:
-        if ready_plate is None:
-            plate = models.restore(rgb, matte.hole, avoid=matte.others, painted=prepare)
-        else:
-            plate = scale_picture(ready_plate, framing)
+    with prepared(preset.species):
+        with watch.stage("segment"):
+            matte = find_person(photo, framing.scaled_size, settings, models)
+        rgb = scale_picture(photo.rgb, framing)
+        with watch.stage("restore"):
+            if ready_plate is None:
+                plate = models.restore(rgb, matte.hole, avoid=matte.others)
+            else:
+                plate = scale_picture(ready_plate, framing)
 
     window = window_around(matte.alpha, framing)
     rgb, plate, alpha = window.of(rgb), window.of(plate), window.of(matte.alpha)

@@ -20,7 +20,6 @@ class Watch:
         self.quiet = quiet
         self.stages: dict[str, float] = {}
         self._began = time.perf_counter()
-        self._peak_together_mib = 0
 
     @property
     def seconds(self) -> float:
@@ -50,14 +49,10 @@ class Watch:
         if not self.quiet:
             print(f"note: {text}", file=sys.stderr)
 
-    def count_memory(self, peak_mib: int) -> None:
-        """Take account of the most that this process and another one held together."""
-        self._peak_together_mib = max(self._peak_together_mib, peak_mib)
-
     def report(self) -> dict[str, object]:
-        """Stages and seconds so far, and the peak memory in MiB, with that of other processes (but the encoder's)."""
+        """Stages and seconds so far, and the peak memory in MiB, without the encoder's."""
         return {
             "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
             "seconds": round(self.seconds, 3),
-            "peak_memory_mib": max(peak_memory_mib(), self._peak_together_mib),
+            "peak_memory_mib": peak_memory_mib(),
         }

@@ -53,15 +53,18 @@ def test_threads_draw_the_same_clip_as_one() -> None:
         assert np.array_equal(frame, draw(index))
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_preparing_begins_when_asked_or_at_the_end(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = threading.Event()
-    monkeypatch.setattr(ahead, "_prepare", lambda species: done.set())
-    with prepared(["monarch"]) as prepare:
-        assert not done.wait(0.05)
-        if asked:
-            prepare()
-            assert done.wait(5)
+def test_preparing_goes_on_beside_the_block_and_is_done_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def prepare(species: object) -> None:
+        begun.set()
+        assert go_on.wait(5)
+        done.set()
+
+    monkeypatch.setattr(ahead, "_prepare", prepare)
+    with prepared(["monarch"]):
+        assert begun.wait(5) and not done.is_set()
+        go_on.set()
     assert done.is_set()
 
 

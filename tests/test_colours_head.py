@@ -11,11 +11,12 @@ from scenes import save_training_pictures
 from untrained import save_untrained
 
 from effect.errors import UserError
-from effect.inpaint.likely import propose
+from effect.inpaint.likely import head_input, propose
 from effect.inpaint.nets import build
-from effect.inpaint.nets.colours import ColoursHead, head_input
+from effect.inpaint.nets.both_ways import TorchNetwork
+from effect.inpaint.nets.colours import ColoursHead
 from effect.inpaint.nets.gated import GatedGenerator
-from effect.inpaint.network import NetworkHere, View
+from effect.inpaint.network import View, paint
 from pipelines.train import loop, losses
 from pipelines.train.checkpoint import warm_start
 from pipelines.train.data import DataConfig, Scenes, read_pictures
@@ -47,7 +48,7 @@ def view(size: tuple[int, int] = (128, 96)) -> View:
 def test_an_untrained_head_leaves_likely_colours_as_they_are(tmp_path: Path):
     both = {"channels": 8, "looks": True, "seed": 5}
     with_head, without = (
-        NetworkHere(save_untrained(tmp_path, **both, **head)).paint(view())
+        paint(TorchNetwork(save_untrained(tmp_path, **both, **head)), view())
         for head in ({"colours": True}, {})
     )
     assert with_head.likely.shape == (128, 96, 3) and with_head.expected is not None
@@ -55,10 +56,10 @@ def test_an_untrained_head_leaves_likely_colours_as_they_are(tmp_path: Path):
 
 
 def test_a_head_changes_colours_in_the_hole_alone(tmp_path: Path):
-    network = NetworkHere(save_untrained(tmp_path, channels=8, looks=True, colours=True, seed=5))
-    before = network.paint(view()).likely
-    network._generator.colours.last.bias.data[:3] = torch.tensor([0.2, 0.0, -0.2])
-    after, hole = network.paint(view()).likely.astype(int), view().broad_hole
+    network = TorchNetwork(save_untrained(tmp_path, channels=8, looks=True, colours=True, seed=5))
+    before = paint(network, view()).likely
+    network.generator.colours.last.bias.data[:3] = torch.tensor([0.2, 0.0, -0.2])
+    after, hole = paint(network, view()).likely.astype(int), view().broad_hole
     np.testing.assert_array_equal(after[~hole], before[~hole])
     np.testing.assert_allclose((after - before)[hole].mean(axis=0), (25.5, 0, -25.5), atol=1)
 
@@ -69,7 +70,7 @@ def test_shares_lead_to_the_other_proposals():
     guide = np.random.default_rng(2).integers(0, 256, scene.rgb.shape).astype(np.uint8)
     guide = np.where(scene.missing[..., None], guide, scene.rgb)
     proposals = propose(scene.broad_rgb, scene.broad_hole, scene.broad_avoid, guide)
-    maps, shifts = (one[None] for one in head_input(guide, scene.missing, proposals))
+    maps, shifts = (torch.from_numpy(one)[None] for one in head_input(guide, scene.missing, proposals))
     assert maps.shape == (1, 6, 64, 48) and shifts.shape == (1, 9, 64, 48)
     inside = torch.from_numpy(cv2.erode(scene.missing.astype(np.uint8), np.ones((9, 9), np.uint8))) > 0
     smaller = lambda picture: cv2.resize(picture, (48, 64), interpolation=cv2.INTER_AREA)

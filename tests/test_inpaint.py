@@ -1,21 +1,18 @@
 """Restoring backgrounds: known pixels stay whatever the hole, failures fall back, faults are named."""
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from effect.errors import UserError
 from effect.inpaint import INPAINTERS, Inpainter, open_inpainter
-from effect.inpaint.nets.gated import GatedGenerator
-from effect.inpaint.network import NetworkApart, View, _paint_one
+from effect.inpaint.graph import GraphNetwork
 from effect.inpaint.window import Window
-from effect.weights import checked_weights, ships
+from effect.weights import ships
 
 HEIGHT, WIDTH = 48, 40  # small: the network runs once a hole
 
@@ -165,7 +162,7 @@ def test_a_network_that_fails_gives_way_to_telea_with_a_notice(
 ):
     notices: list[str] = []
     inpainter, hole = open_inpainter("gated", notices.append), HOLES["random boxes 3"]
-    monkeypatch.setattr(GatedGenerator, "see", failing(error))
+    monkeypatch.setattr(GraphNetwork, "look", failing(error))
     plate = inpainter.restore(photo(), hole)
     np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
@@ -183,66 +180,26 @@ def test_compiled_code_that_cannot_be_loaded_gives_way_to_telea(
 
 
 @pytest.mark.parametrize(
-    "error", [ImportError("no torch"), OSError("bad file"), RuntimeError("x"), MemoryError("y")]
+    "error", [ImportError("no onnxruntime"), OSError("bad file"), RuntimeError("x"), MemoryError("y")]
 )
 def test_a_network_that_cannot_be_loaded_gives_way_to_telea(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ):
     notices: list[str] = []
-    monkeypatch.setattr("effect.inpaint.nets.load_generator", failing(error))
+    monkeypatch.setattr("effect.inpaint.graph.open_session", failing(error))
     assert open_inpainter("gated", notices.append).name == "telea"
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
 
 
-def test_a_process_of_its_own_paints_the_same_and_ends():
-    notices: list[str] = []
-    apart, hole = open_inpainter("gated", notices.append, apart=True), HOLES["random boxes 3"]
-    (process,) = multiprocessing.active_children()
-    plate = apart.restore(photo(), hole)
-    cores = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores // 2))  # as there
-    here = open_inpainter("gated").restore(photo(), hole)
-    torch.set_num_threads(cores)
-    np.testing.assert_array_equal(plate, here)
-    assert not process.is_alive() and not notices
-    assert apart.peak_together_mib > 50
-    apart.close()  # once more does no harm
-
-
-def test_a_process_that_is_killed_gives_way_to_telea_with_a_notice():
-    notices: list[str] = []
-    apart, hole = open_inpainter("gated", notices.append, apart=True), HOLES["random boxes 3"]
-    for process in multiprocessing.active_children():
-        process.kill()
-    plate = apart.restore(photo(), hole)
-    np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
-    assert len(notices) == 1 and "telea" in notices[0] and "died" in notices[0]
-
-
-def test_faults_of_weights_come_out_of_the_other_process(tmp_path: Path):
+def test_weights_that_do_not_serve_are_named(tmp_path: Path):
     weights = tmp_path / "none.safetensors"
     weights.write_bytes(b"no weights")
-    apart = open_inpainter("gated", weights=weights, apart=True)
     with pytest.raises(UserError, match="holds no weights"):
-        apart.restore(photo(), HOLES["random boxes 3"])
-    apart.close()
-
-
-def test_what_fails_in_the_other_process_is_said_here(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(GatedGenerator, "see", failing(MemoryError("no more")))
-    monkeypatch.setattr("signal.signal", lambda *_: None)  # it runs in this process here
-    monkeypatch.setattr("effect.inpaint.network._leave_half_of_the_cores", lambda: None)
-    near, far = multiprocessing.Pipe()
-    rgb, hole = photo()[:16, :16], np.ones((16, 16), bool)
-    near.send(View(rgb, hole, None, rgb, hole, np.zeros_like(hole)))
-    _paint_one(far, checked_weights("gated.safetensors"))
-    assert near.recv() == (8, True)  # the network's facts
-    error = near.recv()
-    assert isinstance(error, RuntimeError) and "no more" in str(error)
+        open_inpainter("gated", weights=weights)
 
 
 def test_the_command_line_prints_the_notice(monkeypatch: pytest.MonkeyPatch, run_cli, pictures):
-    monkeypatch.setattr(NetworkApart, "paint", failing(MemoryError("no more")))
+    monkeypatch.setattr(GraphNetwork, "look", failing(MemoryError("no more")))
     plate = pictures.folder / "restored.png"
     ran = run_cli("restore", pictures.photo, "-o", plate, "--mask", pictures.mask)
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""What a network expects in the hole: told by the generator, handed on by its process, learned by its head alone, or
+"""What a network expects in the hole: told by the generator, learned by its head alone, or
 by all of it."""
 
 from dataclasses import replace
@@ -13,10 +13,11 @@ from untrained import save_untrained, save_vgg, vgg_layers
 
 from effect.errors import UserError
 from effect.inpaint.nets import build
+from effect.inpaint.nets.both_ways import TorchNetwork
 from effect.inpaint.nets.gated import GatedConfig, GatedGenerator
 from effect.inpaint.nets.generator import Outcome
 from effect.inpaint.nets.looks import looks
-from effect.inpaint.network import NetworkApart, NetworkHere, View
+from effect.inpaint.network import View, paint
 from pipelines.train import loop, losses
 from pipelines.train.checkpoint import warm_start
 from pipelines.train.data import DataConfig, Example, Scenes, read_pictures
@@ -94,24 +95,17 @@ def view() -> View:
 
 
 def test_the_mirror_image_of_a_photo_is_painted_as_the_mirror_image(tmp_path: Path):
-    network = NetworkHere(save_untrained(tmp_path, channels=8, looks=True, colours=True))
-    torch.nn.init.normal_(network._generator.colours.last.weight, std=0.05)
+    network = TorchNetwork(save_untrained(tmp_path, channels=8, looks=True, colours=True))
+    torch.nn.init.normal_(network.generator.colours.last.weight, std=0.05)
     seen = view()._replace(
         rgb=np.full((32, 48, 3), 100, np.uint8), broad_rgb=np.full((32, 48, 3), 100, np.uint8)
     )
     mirrored = View(*(None if one is None else np.ascontiguousarray(one[:, ::-1]) for one in seen))
-    this, that = network.paint(seen), network.paint(mirrored)
+    this, that = paint(network, seen), paint(network, mirrored)
     assert this.expected is not None and that.expected is not None
     np.testing.assert_allclose(that.expected[:, ::-1], this.expected, atol=1e-5)
     # Known colours spread into the hole by a rule that knows left from right.
     np.testing.assert_allclose(that.likely[:, ::-1].astype(int), this.likely, atol=3)
-
-
-def test_a_process_of_its_own_tells_the_same(tmp_path: Path):
-    weights = save_untrained(tmp_path, channels=8, looks=True)
-    theirs, ours = (network.paint(view()) for network in (NetworkApart(weights), NetworkHere(weights)))
-    assert theirs.expected is not None and ours.expected is not None and theirs.expected.shape == (8, 12, 10)
-    np.testing.assert_allclose(theirs.expected, ours.expected, atol=1e-5)
 
 
 # --- what is learned

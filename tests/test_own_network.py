@@ -9,10 +9,10 @@ from PIL import Image
 from untrained import save_untrained
 
 from effect.errors import UserError
-from effect.inpaint import gated, open_inpainter
+from effect.inpaint import gated, network, open_inpainter
 from effect.inpaint.gated import GatedInpainter
 from effect.inpaint.window import Window
-from effect.weights import ships
+from effect.weights import checked_weights, ships
 
 HEIGHT, WIDTH = 48, 40
 
@@ -82,16 +82,14 @@ def test_until_small_weights_ship_the_option_says_so(
 def test_the_small_inpainter_paints_with_the_weights_that_ship_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_cli
 ):
-    weights = save_untrained(tmp_path, "gated", channels=8, conv="separable")
     asked: list[str] = []
-    monkeypatch.setattr(gated, "ships", lambda name: True)
-    monkeypatch.setattr(gated, "checked_weights", lambda name: asked.append(name) or weights)
+    monkeypatch.setattr(network, "checked_weights", lambda name: asked.append(name) or checked_weights(name))
     Image.fromarray(photo()).save(tmp_path / "photo.png")
     Image.fromarray(person().astype(np.uint8) * 255).save(tmp_path / "mask.png")
     words = ["restore", tmp_path / "photo.png", "-o", tmp_path / "plate.png", "--mask", tmp_path / "mask.png"]
     ran = run_cli(*words, "--inpainter", "small")
     assert ran.code == 0, ran.err
-    assert asked == ["small.safetensors"] and (tmp_path / "plate.png").exists()
+    assert asked == ["small.safetensors", "small_look.onnx"] and (tmp_path / "plate.png").exists()
     inpainter = open_inpainter("small")
     assert inpainter.name == "small"
     np.testing.assert_array_equal(inpainter.restore(photo(), person())[~person()], photo()[~person()])

@@ -23,11 +23,3 @@ def test_notices_go_to_stderr_unless_quiet(capsys: pytest.CaptureFixture[str]):
     Watch().notice("heard")
     out, err = capsys.readouterr()
     assert (out, err) == ("", "note: heard\n")
-
-
-def test_memory_that_two_processes_held_together_is_reported():
-    watch = Watch(quiet=True)
-    watch.count_memory(10**6)
-    assert watch.report()["peak_memory_mib"] == 10**6
-    watch.count_memory(1)
-    assert watch.report()["peak_memory_mib"] == 10**6

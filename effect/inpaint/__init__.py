@@ -13,16 +13,10 @@ INPAINTERS = ("gated", "small", "telea")
 
 
 class Inpainter(Protocol):
-    """Paints the missing part of a photo; loaded once, used for any number of photos.
-
-    peak_together_mib: the most memory that this process and one of its own held together, or 0.
-    """
+    """Paints the missing part of a photo; loaded once, used for any number of photos."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def peak_together_mib(self) -> int: ...
 
     def close(self) -> None:
         """Let go of what is loaded."""
@@ -33,11 +27,9 @@ class Inpainter(Protocol):
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """rgb: uint8 (H, W, 3); hole: bool (H, W), True = missing; avoid: bool (H, W), known pixels that must not be
         copied into the hole, such as people who stay; sketch: bool (H, W), strokes where the background has edges;
-        painted: called when a network has painted, and its memory is free if it had a process of its own.
         Returns uint8 (H, W, 3), the plate, which equals rgb outside the hole bit for bit. Raises UserError when
         nothing of the background is left to learn from."""
         ...
@@ -47,14 +39,11 @@ def open_inpainter(
     name: str = "gated",
     notice: Callable[[str], None] = lambda text: None,
     weights: Path | None = None,
-    apart: bool = False,
 ) -> Inpainter:
     """Load an inpainter: "gated" (the project's network, with the shipped weights or others), "small" (the same, of
     phone size) or "telea" (classical).
 
-    apart: for one photo only, whose person is still to be found: the network loads meanwhile, in a process of its own,
-    and its memory is free again when it has painted. Its faults are raised by `restore`.
-    When the network cannot run (torch is missing or broken, memory runs out), `notice` is called with one line
+    When the network cannot run (what runs it is missing or broken, memory runs out), `notice` is called with one line
     that says so and Telea's method takes over. Raises UserError for an unknown name and for damaged weights.
     """
     from effect.inpaint.telea import TeleaInpainter
@@ -66,7 +55,7 @@ def open_inpainter(
     try:
         from effect.inpaint.gated import GatedInpainter
 
-        return GatedInpainter(notice, weights, name, apart)
+        return GatedInpainter(notice, weights, name)
     except (ImportError, OSError, RuntimeError, MemoryError) as error:
         notice(f"the inpainting network cannot run ({error}): using telea instead")
         return TeleaInpainter()

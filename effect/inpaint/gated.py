@@ -8,41 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.errors import UserError
-from effect.inpaint.network import Network, NetworkApart, NetworkHere, Painted, View
+from effect.inpaint.network import Painted, View, open_network, paint
 from effect.inpaint.scale import covered, shrink
 from effect.inpaint.telea import MAX_SIDE_PX, TeleaInpainter
 from effect.inpaint.window import Window
-from effect.weights import checked_weights, ships
+from effect.weights import ships
 
 NETWORK_SIDE_PX = 128  # longer side of what the network sees: near the sizes and holes it was trained on
 
 
 class GatedInpainter:
-    """GatedGenerator with the shipped weights, or a generator of the user's own, on the CPU."""
+    """The generator with the shipped weights, or one of the user's own, on the CPU."""
 
     def __init__(
-        self,
-        notice: Callable[[str], None],
-        weights: Path | None = None,
-        name: str = "gated",
-        apart: bool = False,
-    ):
-        """name: of the shipped weights, "gated" or "small"; apart: see `effect.inpaint.open_inpainter`.
+        self, notice: Callable[[str], None], weights: Path | None = None, name: str = "gated"
+    ) -> None:
+        """name: of the shipped weights, "gated" or "small".
 
-        Raises UserError for missing or damaged weights, ImportError when torch cannot be loaded.
+        Raises UserError for missing or damaged weights, ImportError when what runs them cannot be loaded.
         """
         if not weights and not ships(name):
             raise UserError(f"no {name} weights ship yet: leave that out, or name your own with --weights")
         self.name, self._notice = name, notice
-        file = weights or checked_weights(f"{name}.safetensors")
-        self._network: Network = NetworkApart(file) if apart else NetworkHere(file)
-
-    @property
-    def peak_together_mib(self) -> int:
-        return self._network.peak_together_mib
+        self._network = open_network(name, weights)
+        # Beside whatever comes before a photo can be restored: it takes a while.
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._synthesize = self._loading.submit(_load_texture)
 
     def close(self) -> None:
-        self._network.close()
+        self._loading.shutdown()
 
     def restore(
         self,
@@ -50,7 +44,6 @@ class GatedInpainter:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
@@ -58,12 +51,8 @@ class GatedInpainter:
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
-            # Beside each other: a network in a process of its own loads and paints meanwhile.
-            with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-                loading = pool.submit(_load_texture)
-                likely, expected = self.paint(window, rgb, hole, avoid, sketch)
-            painted()
-            synthesize = loading.result()
+            likely, expected = self.paint(window, rgb, hole, avoid, sketch)
+            synthesize = self._synthesize.result()
             filled = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (ImportError, OSError, RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
@@ -79,7 +68,7 @@ class GatedInpainter:
         sketch: NDArray[np.bool_] | None = None,
     ) -> Painted:
         """What the network makes of the window."""
-        facts = self._network.facts()
+        facts = self._network.facts
         if sketch is not None and not facts.takes_sketch:
             raise UserError(
                 "these weights take no sketch: train some with --set network.sketch=true and name them with --weights"
@@ -90,7 +79,7 @@ class GatedInpainter:
         scale = min(1.0, MAX_SIDE_PX / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         broad = shrink(window.of(rgb), window.of(hole), size)
-        return self._network.paint(View(small, missing, strokes, *broad, covered(window.of(avoid), size)))
+        return paint(self._network, View(small, missing, strokes, *broad, covered(window.of(avoid), size)))
 
 
 def _load_texture() -> Callable[..., NDArray[np.uint8]]:

@@ -47,6 +47,40 @@ def propose(
     return Proposals(likely, matched, spread, alike)
 
 
+def head_input(
+    guide: NDArray[np.uint8], missing: NDArray[np.bool_], proposals: Proposals
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The maps (6, h, w) and the shifts (9, h, w) that a head takes: see `effect.inpaint.nets.colours.ColoursHead`.
+
+    guide: uint8 (h, w, 3), what the network painted, and missing: bool (h, w), where it did; proposals: of any size.
+    """
+    size = missing.shape[::-1]
+    fitted = lambda values: cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    likely, *others = (
+        fitted(one) / 127.5 - 1 for one in (proposals.likely, proposals.matched, proposals.spread)
+    )
+    others = [guide.astype(np.float32) / 127.5 - 1, *others]
+    inside = missing[..., None].astype(np.float32)
+    near = nearness(missing, SPREAD_REACH * max(size))
+    maps = np.dstack([likely, inside, inside * np.dstack([near, fitted(proposals.alike)])])
+    shifts = np.dstack([inside * (other - likely) for other in others])
+    return np.moveaxis(maps, 2, 0), np.moveaxis(shifts, 2, 0)
+
+
+def changed(
+    likely: NDArray[np.uint8], hole: NDArray[np.bool_], change: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Likely colours (H, W, 3) with a head's change, float32 (h, w, 3) in units of -1..1, in the hole (H, W)."""
+    larger = cv2.resize(change, hole.shape[::-1], interpolation=cv2.INTER_CUBIC) * np.float32(127.5)
+    return np.where(hole[..., None], np.clip(np.rint(likely + larger), 0, 255).astype(np.uint8), likely)
+
+
+def levels(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(3, H, W) in -1..1 as uint8 (H, W, 3)."""
+    scaled = (np.moveaxis(picture, 0, 2) + np.float32(1)) * np.float32(127.5)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
 def agreement(off: NDArray, halves_at: float) -> NDArray[np.float32]:
     """1 where colours agree, a half where they are so many levels off, float32 (h, w, 3): float32 (h, w)."""
     return 1 / (1 + (off**2).sum(axis=2) / np.float32(halves_at**2))

@@ -1,24 +1,17 @@
-"""The network that paints a small picture, here or in a process of its own.
-
-There it loads while this process finds the person, and the memory that torch takes is gone when the picture is painted.
-"""
+"""What is asked of the network that paints a small picture, and how its answers become the colours to expect."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.errors import UserError
-from effect.inpaint.likely import propose
-from effect.memory import peak_memory_mib
+from effect.inpaint.likely import changed, head_input, levels, propose
+from effect.weights import checked_weights, ships
 
-NEED_EDGES = ("edges", "edgeconnect")
+Maps = NDArray[np.float32]  # (C, h, w)
 
 
 class Facts(NamedTuple):
@@ -26,6 +19,36 @@ class Facts(NamedTuple):
 
     stride: int
     takes_sketch: bool
+
+
+class Seen(NamedTuple):
+    """What a network makes of a picture of h x w pixels.
+
+    picture: float32 (3, h, w) in -1..1; expected: float32 (10 or more, h / 4, w / 4), see `Painted`; inner: what its
+    head for colours goes by. The last two are None where the network does not tell.
+    """
+
+    picture: Maps
+    expected: Maps | None = None
+    inner: NDArray[np.float32] | None = None
+
+
+class Network(Protocol):
+    """A generator that is asked about a picture and its mirror image; what it tells is the mean, which errs less.
+
+    Its methods raise RuntimeError or MemoryError where it cannot run.
+    """
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def look(self, rgb: Maps, hole: Maps, sketch: Maps | None) -> Seen:
+        """rgb: float32 (3, h, w) in -1..1; hole, sketch: float32 (1, h, w), 0 or 1."""
+        ...
+
+    def change(self, inner: NDArray[np.float32], maps: Maps, shifts: Maps) -> Maps:
+        """By what to change likely colours, (3, h, w): see `effect.inpaint.nets.colours.ColoursHead`."""
+        ...
 
 
 class View(NamedTuple):
@@ -54,141 +77,39 @@ class Painted(NamedTuple):
     expected: NDArray[np.float32] | None
 
 
-class Network(Protocol):
-    peak_together_mib: int  # the most that this process and one of the network's own held together, or 0
+def open_network(name: str, weights: Path | None = None) -> Network:
+    """The network that ships under this name, as a graph, or the user's own, by torch.
 
-    def facts(self) -> Facts: ...
-
-    def paint(self, view: View) -> Painted:
-        """Raises UserError for weights that do not serve, RuntimeError or MemoryError where the network cannot run."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class NetworkHere:
-    """A generator on the CPU of this process."""
-
-    peak_together_mib = 0
-
-    def __init__(self, weights: Path) -> None:
-        """Raises UserError for weights that do not serve, ImportError when torch cannot be loaded."""
-        from effect.inpaint.nets import load_generator, metadata_of
-
-        self._generator: Any = load_generator(weights)
-        network = metadata_of(self._generator)["network"]
-        if network in NEED_EDGES:
-            raise UserError(
-                f"{weights} holds the network '{network}', which needs edges: use gated, partial or lbam"
-            )
-
-    def facts(self) -> Facts:
-        return Facts(self._generator.stride, getattr(self._generator.config, "sketch", False))
-
-    def paint(self, view: View) -> Painted:
-        import torch
-
-        from effect.inpaint.nets.colours import changed, head_input
-        from effect.inpaint.nets.generator import levels
-
-        picture = both_ways(torch.from_numpy(view.rgb).permute(2, 0, 1)[None].float() / 127.5 - 1)
-        hole = both_ways(torch.from_numpy(view.missing)[None, None].float())
-        strokes = None if view.strokes is None else torch.from_numpy(view.strokes)[None, None].float()
-        sketch = None if strokes is None else both_ways(strokes)
-        with torch.inference_mode():
-            outcome = self._generator.paint(picture, hole, sketch)
-            guide = np.where(view.missing[..., None], levels(mean_of_both(outcome.picture)[0]), view.rgb)
-            proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
-            likely = proposals.likely
-            if outcome.inner is not None:
-                given = (both_ways(one[None]) for one in head_input(guide, view.missing, proposals))
-                change = mean_of_both(self._generator.colours(outcome.inner, *given))[0]
-                likely = changed(likely, view.broad_hole, change.permute(1, 2, 0).numpy())
-            if outcome.expected is None:
-                return Painted(likely, None)
-            return Painted(likely, mean_of_both(outcome.expected)[0].permute(1, 2, 0).numpy())
-
-    def close(self) -> None:
-        pass
-
-
-def both_ways(maps: Any) -> Any:
-    """Maps (1, C, H, W) and their mirror image: (2, C, H, W). The mean of what a network makes of both errs less.
-
-    That holds for queries and keys, too: each averaged, they served better than the mean of their products.
+    Raises UserError for files that are missing or do not serve, ImportError where what runs them cannot be loaded.
     """
-    import torch
+    if weights:
+        from effect.inpaint.nets.both_ways import TorchNetwork
 
-    return torch.cat([maps, maps.flip(3)])
+        return TorchNetwork(weights)
+    from effect.inpaint.graph import GraphNetwork
 
-
-def mean_of_both(maps: Any) -> Any:
-    """The mean of what was made of `both_ways`, (2, C, H, W), the mirror image turned back: (1, C, H, W)."""
-    return (maps[:1] + maps[1:].flip(3)) / 2
-
-
-class NetworkApart:
-    """The same in a process of its own, which begins to load at once and ends when it has painted one picture."""
-
-    def __init__(self, weights: Path) -> None:
-        self.peak_together_mib = 0
-        self._facts: Facts | None = None
-        spawning = multiprocessing.get_context("spawn")  # a fork would copy the libraries' threads half alive
-        self._line, far_end = spawning.Pipe()
-        self._process = spawning.Process(target=_paint_one, args=(far_end, weights), daemon=True)
-        self._process.start()
-        far_end.close()  # so that the line is dead when the process is
-
-    def facts(self) -> Facts:
-        """Waits until the network is loaded; raises what `paint` does."""
-        if self._facts is None:
-            self._facts = self._answer()
-        return self._facts
-
-    def paint(self, view: View) -> Painted:
-        self.facts()
-        painted, theirs_mib = self._answer(view)
-        self.peak_together_mib = peak_memory_mib() + theirs_mib
-        self.close()
-        return painted
-
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
-        self._line.close()
-        self._process.terminate()
-        self._process.join()
-
-    def _answer(self, request: object = None) -> Any:
-        try:
-            if request is not None:
-                self._line.send(request)
-            answer = self._line.recv()
-        except (EOFError, OSError):
-            raise RuntimeError("its process died, perhaps out of memory") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    checked_weights(f"{name}.safetensors")  # where the graphs' numbers lie
+    return GraphNetwork(*graph_files(name))
 
 
-def _paint_one(line: Connection, weights: Path) -> None:
-    """Say the network's facts, paint what is asked for, and say how much memory that took; or say what went wrong."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process, too; the other one ends it
-    try:
-        _leave_half_of_the_cores()
-        network = NetworkHere(weights)
-        line.send(network.facts())
-        painted = network.paint(line.recv())
-        line.send((painted, peak_memory_mib()))
-    except (EOFError, BrokenPipeError):
-        pass  # nobody waits for it any more
-    except UserError as error:
-        line.send(error)
-    except Exception as error:
-        line.send(RuntimeError(f"{error}"))
+def graph_files(name: str) -> tuple[Path, Path | None]:
+    """The graphs of a shipped network and of its head for colours, if it has one."""
+    colours = f"{name}_colours"
+    return checked_weights(f"{name}_look.onnx"), checked_weights(f"{colours}.onnx") if ships(
+        colours
+    ) else None
 
 
-def _leave_half_of_the_cores() -> None:
-    """The other process works meanwhile, and OpenMP's threads turn in circles where they wait for a core."""
-    import torch
-
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+def paint(network: Network, view: View) -> Painted:
+    """What a network makes of a view. Raises RuntimeError or MemoryError where it cannot run."""
+    as_maps = lambda mask: mask[None].astype(np.float32)
+    rgb = np.moveaxis(view.rgb, 2, 0).astype(np.float32) / np.float32(127.5) - 1
+    sketch = None if view.strokes is None else as_maps(view.strokes)
+    seen = network.look(rgb, as_maps(view.missing), sketch)
+    guide = np.where(view.missing[..., None], levels(seen.picture), view.rgb)
+    proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
+    likely = proposals.likely
+    if seen.inner is not None:
+        change = network.change(seen.inner, *head_input(guide, view.missing, proposals))
+        likely = changed(likely, view.broad_hole, np.moveaxis(change, 0, 2))
+    return Painted(likely, None if seen.expected is None else np.moveaxis(seen.expected, 0, 2))

@@ -7,9 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from effect.inpaint.likely import propose
-from effect.inpaint.nets.colours import head_input
-from effect.inpaint.nets.generator import levels
+from effect.inpaint.likely import head_input, levels, propose
 from pipelines.train import losses
 from pipelines.train.data import Example
 
@@ -29,11 +27,11 @@ def colour_error(generator: Any, batch: Example) -> Tensor:
     known = picture * (1 - missing) + painted.float() * missing
     for rgb, broad_hole, guide, small_hole in zip(batch.picture, batch.hole, known, missing, strict=True):
         hidden = broad_hole[0].cpu().numpy() > 0
-        small = levels(guide)
-        proposals = propose(levels(rgb), hidden, np.zeros_like(hidden), small)
+        small = levels(guide.cpu().numpy())
+        proposals = propose(levels(rgb.cpu().numpy()), hidden, np.zeros_like(hidden), small)
         map_, shift = head_input(small, small_hole[0].cpu().numpy() > 0, proposals)
-        maps.append(map_)
-        shifts.append(shift)
+        maps.append(torch.from_numpy(map_))
+        shifts.append(torch.from_numpy(shift))
     given = [torch.stack(one).to(picture.device) for one in (maps, shifts)]
     likely = given[0][:, :3]
     return losses.log_squares(likely + generator.colours(inner, *given), truth, hole)

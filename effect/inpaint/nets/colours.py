@@ -5,14 +5,10 @@ that is what is left of a person. A small U-Net (Ronneberger et al., MICCAI 2015
 network has found out on its way.
 """
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from effect.inpaint.likely import SPREAD_REACH, Proposals, nearness
 from effect.inpaint.nets.looks import Residual
 
 WIDTHS = 32, 64, 96  # channels at a half, a quarter and an eighth of the picture's size
@@ -53,35 +49,6 @@ class ColoursHead(nn.Module):
         change, shares = self.last(F.elu(fine)).split([3, SHIFTS], dim=1)
         weighed = shares.unsqueeze(2) * shifts.unflatten(1, (SHIFTS, 3))
         return enlarged(change + weighed.sum(dim=1))
-
-
-def head_input(
-    guide: NDArray[np.uint8], missing: NDArray[np.bool_], proposals: Proposals
-) -> tuple[Tensor, Tensor]:
-    """The maps and the shifts that a head takes, each of one picture: see `ColoursHead.forward`.
-
-    guide: uint8 (h, w, 3), what the network painted, and missing: bool (h, w), where it did; proposals: of any size.
-    """
-    size = missing.shape[::-1]
-    fitted = lambda values: cv2.resize(values, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    likely, *others = (
-        fitted(one) / 127.5 - 1 for one in (proposals.likely, proposals.matched, proposals.spread)
-    )
-    others = [guide.astype(np.float32) / 127.5 - 1, *others]
-    inside = missing[..., None].astype(np.float32)
-    near = nearness(missing, SPREAD_REACH * max(size))
-    maps = np.dstack([likely, inside, inside * np.dstack([near, fitted(proposals.alike)])])
-    shifts = np.dstack([inside * (other - likely) for other in others])
-    return torch.from_numpy(maps).permute(2, 0, 1), torch.from_numpy(shifts).permute(2, 0, 1)
-
-
-def changed(
-    likely: NDArray[np.uint8], hole: NDArray[np.bool_], change: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """Likely colours (H, W, 3) with a head's change, float32 (h, w, 3) in units of -1..1, in the hole (H, W)."""
-    larger = cv2.resize(change, hole.shape[::-1], interpolation=cv2.INTER_CUBIC) * np.float32(127.5)
-    levels = np.clip(np.rint(likely + larger), 0, 255).astype(np.uint8)
-    return np.where(hole[..., None], levels, likely)
 
 
 def enlarged(maps: Tensor) -> Tensor:

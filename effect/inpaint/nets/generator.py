@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -34,11 +32,6 @@ class Generator(nn.Module):
     def paint(self, rgb: Tensor, hole: Tensor, guidance: Tensor | None = None) -> "Outcome":
         """What a picture is restored from: see `forward`."""
         return Outcome(self(rgb, hole, guidance)[-1])
-
-
-def levels(picture: Tensor) -> NDArray[np.uint8]:
-    """(3, H, W) in -1..1 as uint8 (H, W, 3)."""
-    return ((picture.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
 
 
 class Outcome(NamedTuple):

@@ -71,8 +71,8 @@ def log_strength(rgb: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     rgb: (B, 3, H, W) in -1..1; known: (B, 1, H, W), 1 = known. The strength is that of `effect.inpaint.looks`.
     """
     levels = (rgb + 1) * 127.5
-    down = F.pad(levels.diff(dim=2).square().sum(dim=1, keepdim=True), (0, 0, 0, 1))
-    across = F.pad(levels.diff(dim=3).square().sum(dim=1, keepdim=True), (0, 1))
+    down = F.pad((levels[:, :, 1:] - levels[:, :, :-1]).square().sum(dim=1, keepdim=True), (0, 0, 0, 1))
+    across = F.pad((levels[..., 1:] - levels[..., :-1]).square().sum(dim=1, keepdim=True), (0, 1))
     both_down = F.pad(known[:, :, 1:] * known[:, :, :-1], (0, 0, 0, 1))
     both_across = F.pad(known[..., 1:] * known[..., :-1], (0, 1))
     both = torch.cat([both_down, both_across], dim=1)
