@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +28,8 @@ def drawn_ahead(draw: Callable[[int], Frame], indices: Iterable[int], threads: i
                 frame.cancel()
 
 
-@contextmanager
-def prepared(species: Sequence[str]) -> Iterator[None]:
-    """Load what drawing needs, the species' textures and compiled code, beside the block; no species stand for all."""
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        preparing = pool.submit(_prepare, species)
-        yield
-        preparing.exception()  # whatever is wrong will be said when it is needed
-
-
-def _prepare(species: Sequence[str]) -> None:
+def get_ready(species: Sequence[str]) -> None:
+    """Load what drawing needs, the species' textures and compiled code; no species stand for all."""
     from effect.butterflies import Pose, draw_butterfly
     from effect.species import atlases_of, load_species, species_names
 

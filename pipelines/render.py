@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from effect.ahead import drawn_ahead, prepared
+import numpy as np
+from numpy.typing import NDArray
+
+from effect.ahead import drawn_ahead, get_ready
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.cutout import Cutout
@@ -92,20 +96,25 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     if ready_plate is None:
         models.load_inpainter()
 
-    with prepared(preset.species):
-        with watch.stage("segment"):
-            matte = find_person(photo, framing.scaled_size, settings, models)
-        rgb = scale_picture(photo.rgb, framing)
+    with watch.stage("segment"):
+        matte = find_person(photo, framing.scaled_size, settings, models)
+    rgb = scale_picture(photo.rgb, framing)
+    window = window_around(matte.alpha, framing)
+
+    def work_beside() -> NDArray[np.uint8]:
+        get_ready(preset.species)
+        return estimate_foreground(window.of(rgb), window.of(matte.alpha))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
+        begin = cache(lambda: pool.submit(work_beside))
         with watch.stage("restore"):
             if ready_plate is None:
-                plate = models.restore(rgb, matte.hole, avoid=matte.others)
+                plate = models.restore(rgb, matte.hole, avoid=matte.others, painted=begin)
             else:
                 plate = scale_picture(ready_plate, framing)
-
-    window = window_around(matte.alpha, framing)
+        with watch.stage("foreground"):
+            foreground = begin().result()
     rgb, plate, alpha = window.of(rgb), window.of(plate), window.of(matte.alpha)
-    with watch.stage("foreground"):
-        foreground = estimate_foreground(rgb, alpha)
     return Scene(photo=rgb, plate=plate, foreground=foreground, alpha=alpha)
 
 

@@ -12,8 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scenes import figure_scene
 
-from effect import ahead
-from effect.ahead import drawn_ahead, prepared
+from effect.ahead import drawn_ahead
 from effect.compositor import frame_at
 from effect.preset import load_preset
 from effect.timeline import plan
@@ -51,25 +50,3 @@ def test_threads_draw_the_same_clip_as_one() -> None:
     draw = partial(frame_at, scene, timeline)
     for index, frame in enumerate(drawn_ahead(draw, range(timeline.frame_count), 4)):
         assert np.array_equal(frame, draw(index))
-
-
-def test_preparing_goes_on_beside_the_block_and_is_done_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
-
-    def prepare(species: object) -> None:
-        begun.set()
-        assert go_on.wait(5)
-        done.set()
-
-    monkeypatch.setattr(ahead, "_prepare", prepare)
-    with prepared(["monarch"]):
-        assert begun.wait(5) and not done.is_set()
-        go_on.set()
-    assert done.is_set()
-
-
-def test_a_fault_beside_preparing_is_the_one_that_is_told() -> None:
-    with pytest.raises(KeyError, match="mine"), prepared(["no such species"]):
-        raise KeyError("mine")
-    with prepared(["no such species"]):
-        pass

@@ -17,6 +17,7 @@ from effect.inpaint.nets.both_ways import TorchNetwork
 from effect.inpaint.nets.colours import ColoursHead
 from effect.inpaint.nets.gated import GatedGenerator
 from effect.inpaint.network import View, paint
+from effect.inpaint.telea import march
 from pipelines.train import loop, losses
 from pipelines.train.checkpoint import warm_start
 from pipelines.train.data import DataConfig, Scenes, read_pictures
@@ -69,7 +70,8 @@ def test_shares_lead_to_the_other_proposals():
     scene = view()
     guide = np.random.default_rng(2).integers(0, 256, scene.rgb.shape).astype(np.uint8)
     guide = np.where(scene.missing[..., None], guide, scene.rgb)
-    proposals = propose(scene.broad_rgb, scene.broad_hole, scene.broad_avoid, guide)
+    spread = march(scene.broad_rgb, scene.broad_hole)
+    proposals = propose(scene.broad_rgb, scene.broad_hole, scene.broad_avoid, guide, spread)
     maps, shifts = (torch.from_numpy(one)[None] for one in head_input(guide, scene.missing, proposals))
     assert maps.shape == (1, 6, 64, 48) and shifts.shape == (1, 9, 64, 48)
     inside = torch.from_numpy(cv2.erode(scene.missing.astype(np.uint8), np.ones((9, 9), np.uint8))) > 0

@@ -99,7 +99,7 @@ def test_a_graph_that_does_not_load_or_run_is_a_runtime_error(tmp_path: Path):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no graph")
     with pytest.raises(RuntimeError, match=r"broken\.onnx"):
-        GraphNetwork(broken)
+        GraphNetwork(broken).load()
     look, _ = graph_files("gated")
     with pytest.raises(RuntimeError):
         GraphNetwork(look).look(*(np.zeros((channels, 9, 9), np.float32) for channels in (3, 1, 1)))

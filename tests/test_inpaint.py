@@ -187,7 +187,19 @@ def test_a_network_that_cannot_be_loaded_gives_way_to_telea(
 ):
     notices: list[str] = []
     monkeypatch.setattr("effect.inpaint.graph.open_session", failing(error))
-    assert open_inpainter("gated", notices.append).name == "telea"
+    hole = HOLES["random boxes 3"]
+    plate = open_inpainter("gated", notices.append).restore(photo(), hole)
+    np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
+    assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
+
+
+@pytest.mark.parametrize("error", [ImportError("no torch"), OSError("bad file"), MemoryError("y")])
+def test_weights_of_one_s_own_that_cannot_be_loaded_give_way_to_telea(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+):
+    notices: list[str] = []
+    monkeypatch.setattr("effect.inpaint.nets.both_ways.load_generator", failing(error))
+    assert open_inpainter("gated", notices.append, tmp_path / "own.safetensors").name == "telea"
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
 
 

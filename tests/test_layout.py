@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from effect.inpaint import layout
-from effect.inpaint.graphcut import Pairs, expand
+from effect.inpaint.graphcut import Pairs, expand, source_side
 from effect.inpaint.layout import (
     CALM,
     CAUTION,
@@ -68,11 +70,13 @@ def test_an_unsure_network_leaves_what_is_there_once_where_it_is(monkeypatch: py
     picture[4:14, 4:14] = np.random.default_rng(9).integers(0, 256, (10, 10, 3))
     rarity = common_offsets(picture, ~missing)[1]
     to_rare, to_common = [8 - 30, 8 - 40], [-16, 0]
-    choices = Choices.at(np.array([[30, 40]]), np.array([to_rare, to_common], np.int32), ~missing, picture)
+    pixels = np.argwhere(missing)
+    choices = Choices.at(pixels, np.array([to_rare, to_common], np.int32), ~missing, picture)
+    here = int(np.flatnonzero((pixels == (30, 40)).all(axis=1))[0])
     dearer = []
     for log_variance in (-3.0, SURE, UNSURE, 2.0):
         expected = np.full((*missing.shape, 10), log_variance, np.float32)
-        rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[0]
+        rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[here]
         dearer.append(rare - common)
     assert dearer[0] == dearer[1] and dearer[3] == pytest.approx(dearer[2], rel=1e-5)
     grown = TOLD_RARITY_WEIGHT * (np.exp(CAUTION) - 1) * (rarity[8, 8] - rarity[14, 40])
@@ -188,6 +192,32 @@ def test_the_cut_finds_the_best_of_two_choices(seed: int):
 
     best = min(energy(np.array(labels)) for labels in itertools.product((0, 1), repeat=9))
     assert energy(expand(costs, pairs)) == best
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_source_s_side_is_what_another_solver_leaves_in_reach(seed: int):
+    rng = np.random.default_rng(seed)
+    n, arcs = 40, 20 * (seed + 1)
+    supply, capacities = rng.integers(-30, 30, n), rng.integers(1, 20, arcs)
+    first = rng.integers(0, n, arcs)
+    second = (first + rng.integers(1, n, arcs)) % n
+    wanted = np.zeros((n + 2, n + 2), np.int32)
+    np.add.at(wanted, (first, second), capacities)
+    wanted[n, :n], wanted[:n, n + 1] = np.maximum(supply, 0), np.maximum(-supply, 0)
+    graph = csr_array(wanted)
+    residual = csr_array(np.maximum((graph - maximum_flow(graph, n, n + 1).flow).toarray(), 0))
+    in_reach = breadth_first_order(residual, n, return_predecessors=False)
+    found = source_side(supply, first, second, capacities)
+    assert set(np.flatnonzero(found)) == set(in_reach.tolist()) - {n}
+    assert 0 < found.sum() < n
+
+
+def test_what_lies_beyond_the_picture_is_sampled_as_asked():
+    values = np.arange(24, dtype=np.float32).reshape(3, 4, 2)
+    rows, columns = np.array([[0, 2], [-1, 3]]), np.array([[1, 3], [0, 0]])
+    np.testing.assert_array_equal(sample(values, rows, columns, 9), [[[2, 3], [22, 23]], [[9, 9], [9, 9]]])
+    np.testing.assert_array_equal(sample(values[..., 0] > 3, rows.T[0], columns.T[0], False), [False, False])
+    assert sample(values, rows, columns - 4, 9).dtype == np.float32
 
 
 def test_the_cut_prefers_whole_pieces():

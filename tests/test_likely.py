@@ -9,7 +9,7 @@ from effect.inpaint.telea import march
 
 
 def likely_colours(rgb: NDArray, hole: NDArray, avoid: NDArray, guide: NDArray) -> NDArray[np.uint8]:
-    return propose(rgb, hole, avoid, guide).likely
+    return propose(rgb, hole, avoid, guide, march(rgb, hole | avoid)).likely
 
 
 def shaded() -> NDArray[np.uint8]:

@@ -32,11 +32,19 @@ class GatedInpainter:
         self.name, self._notice = name, notice
         self._network = open_network(name, weights)
         # Beside whatever comes before a photo can be restored: it takes a while.
-        self._loading = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._synthesize = self._loading.submit(_load_texture)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._loading = self._pool.submit(self._load)
+
+    def _load(self) -> Callable[..., NDArray[np.uint8]]:
+        """Load the network and `effect.inpaint.texture.synthesize` with its compiled code, which this returns."""
+        self._network.load()
+        from effect.inpaint import texture
+
+        texture.load_compiled()
+        return texture.synthesize
 
     def close(self) -> None:
-        self._loading.shutdown()
+        self._pool.shutdown()
 
     def restore(
         self,
@@ -44,6 +52,7 @@ class GatedInpainter:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
+        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
@@ -51,8 +60,9 @@ class GatedInpainter:
         window = Window.around(hole)
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
+            synthesize = self._loading.result()
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
-            synthesize = self._synthesize.result()
+            painted()
             filled = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except (ImportError, OSError, RuntimeError, MemoryError) as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
@@ -80,11 +90,3 @@ class GatedInpainter:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         broad = shrink(window.of(rgb), window.of(hole), size)
         return paint(self._network, View(small, missing, strokes, *broad, covered(window.of(avoid), size)))
-
-
-def _load_texture() -> Callable[..., NDArray[np.uint8]]:
-    """`effect.inpaint.texture.synthesize`, which takes a while to load, with its compiled code."""
-    from effect.inpaint import texture
-
-    texture.load_compiled()
-    return texture.synthesize

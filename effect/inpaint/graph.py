@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,18 @@ class GraphNetwork:
     """See `effect.inpaint.network.Network`; the graphs are written by `pipelines.shipped_graphs`."""
 
     def __init__(self, look: Path, colours: Path | None = None) -> None:
-        """Raises ImportError where onnxruntime cannot be loaded, RuntimeError for graphs that it cannot."""
-        self._look = open_session(look)
-        self._colours = open_session(colours) if colours else None
+        self._paths = look, colours
+
+    def load(self) -> None:
+        _ = self._look, self._colours
+
+    @cached_property
+    def _look(self) -> InferenceSession:
+        return open_session(self._paths[0])
+
+    @cached_property
+    def _colours(self) -> InferenceSession | None:
+        return open_session(self._paths[1]) if self._paths[1] else None
 
     @property
     def facts(self) -> Facts:

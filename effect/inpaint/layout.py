@@ -168,9 +168,15 @@ def looks_costs(
     choices: Choices, picture: NDArray[np.uint8], missing: NDArray[np.bool_], expected: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """How unlikely each place is by what the network expects there: float32 (n, K)."""
-    offered = sample(looks(picture, ~missing), choices.rows, choices.columns, 0)
-    means, log_variances, _ = np.split(expected[missing][:, None], [LOOKS, 2 * LOOKS], axis=2)
-    return LOOKS_WEIGHT * ((offered - means) ** 2 * np.exp(-log_variances)).sum(axis=2)
+    means, log_variances, _ = np.split(expected[missing], [LOOKS, 2 * LOOKS], axis=1)
+    return np.float32(LOOKS_WEIGHT) * deviations(
+        np.ascontiguousarray(means),
+        np.exp(-log_variances),
+        looks(picture, ~missing),
+        choices.rows,
+        choices.columns,
+        choices.allowed,
+    )
 
 
 def likeness_costs(
@@ -236,6 +242,21 @@ def seams(choices: Choices, missing: NDArray[np.bool_]) -> Pairs:
     )
 
     return Pairs(first, second, partial(visibility, choices.allowed, choices.colours, first, second))
+
+
+@compiled
+def deviations(means, weights, offered, rows, columns, allowed):  # type: ignore[no-untyped-def]
+    """Weighted squares of how far the offered (H, W, D) in their rows and columns (n, K) are off the means (n, D):
+    float32 (n, K), 0 where none is allowed."""
+    result = np.zeros(allowed.shape, np.float32)
+    for pixel in range(len(means)):
+        for choice in range(allowed.shape[1]):
+            if allowed[pixel, choice]:
+                there = offered[rows[pixel, choice], columns[pixel, choice]]
+                for part in range(len(there)):
+                    off = there[part] - means[pixel, part]
+                    result[pixel, choice] += off * off * weights[pixel, part]
+    return result
 
 
 @compiled

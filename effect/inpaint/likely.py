@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.membrane import match_rim
-from effect.inpaint.telea import march
 
 # Parts of the picture's longer side
 SPREAD_REACH = 3 / 64  # so far into the hole a third of what known colours count when they spread into it
@@ -31,13 +30,17 @@ class Proposals(NamedTuple):
 
 
 def propose(
-    rgb: NDArray[np.uint8], hole: NDArray[np.bool_], avoid: NDArray[np.bool_], guide: NDArray[np.uint8]
+    rgb: NDArray[np.uint8],
+    hole: NDArray[np.bool_],
+    avoid: NDArray[np.bool_],
+    guide: NDArray[np.uint8],
+    spread: NDArray[np.uint8],
 ) -> Proposals:
     """rgb: uint8 (h, w, 3); hole: bool (h, w); avoid: bool (h, w), known pixels that must not spread; guide: uint8
-    (h', w', 3), the whole picture painted at any smaller size."""
+    (h', w', 3), the whole picture painted at any smaller size; spread: uint8 (h, w, 3), what is known and may spread,
+    spread by `effect.inpaint.telea.march`."""
     longer_px = max(hole.shape)
     painted = np.asarray(cv2.resize(guide, hole.shape[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
-    spread = march(rgb, hole | avoid)
     off = cv2.GaussianBlur(spread.astype(np.float32) - painted, (0, 0), ODD_SIZE * longer_px)
     alike = agreement(off, ODD)
     matched = match_rim(rgb, painted, hole, ~avoid * alike)

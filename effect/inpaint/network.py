@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.inpaint.likely import changed, head_input, levels, propose
+from effect.inpaint.telea import march
 from effect.weights import checked_weights, ships
 
 Maps = NDArray[np.float32]  # (C, h, w)
@@ -36,8 +38,12 @@ class Seen(NamedTuple):
 class Network(Protocol):
     """A generator that is asked about a picture and its mirror image; what it tells is the mean, which errs less.
 
-    Its methods raise RuntimeError or MemoryError where it cannot run.
+    Its methods raise ImportError, RuntimeError or MemoryError where it cannot run.
     """
+
+    def load(self) -> None:
+        """Get ready, which may take a while."""
+        ...
 
     @property
     def facts(self) -> Facts: ...
@@ -80,7 +86,7 @@ class Painted(NamedTuple):
 def open_network(name: str, weights: Path | None = None) -> Network:
     """The network that ships under this name, as a graph, or the user's own, by torch.
 
-    Raises UserError for files that are missing or do not serve, ImportError where what runs them cannot be loaded.
+    Raises UserError for files that are missing or do not serve, ImportError where torch cannot be loaded.
     """
     if weights:
         from effect.inpaint.nets.both_ways import TorchNetwork
@@ -101,13 +107,17 @@ def graph_files(name: str) -> tuple[Path, Path | None]:
 
 
 def paint(network: Network, view: View) -> Painted:
-    """What a network makes of a view. Raises RuntimeError or MemoryError where it cannot run."""
+    """What a network makes of a view. Raises what `Network` does."""
     as_maps = lambda mask: mask[None].astype(np.float32)
     rgb = np.moveaxis(view.rgb, 2, 0).astype(np.float32) / np.float32(127.5) - 1
     sketch = None if view.strokes is None else as_maps(view.strokes)
-    seen = network.look(rgb, as_maps(view.missing), sketch)
+    with ThreadPoolExecutor(
+        1, thread_name_prefix="march"
+    ) as pool:  # beside each other, as neither holds Python's lock
+        spreading = pool.submit(march, view.broad_rgb, view.broad_hole | view.broad_avoid)
+        seen = network.look(rgb, as_maps(view.missing), sketch)
     guide = np.where(view.missing[..., None], levels(seen.picture), view.rgb)
-    proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide)
+    proposals = propose(view.broad_rgb, view.broad_hole, view.broad_avoid, guide, spreading.result())
     likely = proposals.likely
     if seen.inner is not None:
         change = network.change(seen.inner, *head_input(guide, view.missing, proposals))

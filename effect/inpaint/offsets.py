@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.compiled import compiled
+
 OFFSETS = 60  # the commonest ones (He and Sun, section 3.2)
 NEAREST_SHARE = 1 / 15  # of the picture's side: shorter offsets say only that colours change slowly
 PEAK_BLUR_PX = 1.4
@@ -146,10 +148,20 @@ def known_average(values: NDArray, known: NDArray[np.bool_], soft_px: float = SO
     return (soft.T / np.maximum(weights, 1e-3).T).T.astype(np.float32)
 
 
-def sample(values: NDArray, rows: NDArray, columns: NDArray, outside: object) -> NDArray:
+def sample(values: NDArray, rows: NDArray, columns: NDArray, outside: float) -> NDArray:
     """values[rows, columns], and `outside` where that lies beyond the picture."""
     height, width = values.shape[:2]
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    result = np.full((*inside.shape, *values.shape[2:]), outside, values.dtype)
-    result[inside] = values[rows[inside], columns[inside]]
-    return result
+    result = np.empty((rows.size, values[0, 0].size), values.dtype)
+    pixels = np.ascontiguousarray(values).reshape(height, width, -1)
+    _gather(result, pixels, rows.reshape(-1), columns.reshape(-1), values.dtype.type(outside))
+    return result.reshape(*rows.shape, *values.shape[2:])
+
+
+@compiled
+def _gather(result, pixels, rows, columns, outside):  # type: ignore[no-untyped-def]
+    height, width, channels = pixels.shape
+    for number in range(len(rows)):
+        row, column = rows[number], columns[number]
+        inside = 0 <= row < height and 0 <= column < width
+        for channel in range(channels):
+            result[number, channel] = pixels[row, column, channel] if inside else outside

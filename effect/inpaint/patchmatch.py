@@ -9,29 +9,29 @@ from numpy.typing import NDArray
 from effect.compiled import compiled
 
 RADIUS = 3  # pixels: patches are 7 x 7
+LEVELS = 3 * (2 * RADIUS + 1)  # of a row of a patch
 OVERLAP = 1  # pixels: a pixel is rebuilt from the 3 x 3 patches around it; more of them blur
 RELIABLE = 8000.0  # costs far below this count as equally good
 UNLIMITED = 2**31 - 1  # the cost of a match that is not allowed
 
 
 @compiled
-def distance(picture, belief, height_penalty, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
+def distance(levels, belief, height_penalty, row, column, other_row, other_column, limit):  # type: ignore[no-untyped-def]
     """What speaks against a match: squared differences of the patches, and the height between them.
 
-    Gives up once that reaches the limit, and returns the limit then.
+    levels: uint8 (H, 3 W), the picture; belief: uint8, likewise. Gives up once that reaches the limit, and returns the
+    limit then.
     """
-    total = height_penalty * abs(row - other_row) // picture.shape[0]
+    total = height_penalty * abs(row - other_row) // len(levels)
+    left, other_left = np.uint64(3 * (column - RADIUS)), np.uint64(3 * (other_column - RADIUS))
     for dy in range(-RADIUS, RADIUS + 1):
         if total >= limit:
             return limit
-        for dx in range(-RADIUS, RADIUS + 1):
-            squares = 0
-            for channel in range(3):
-                d = np.int32(picture[row + dy, column + dx, channel]) - np.int32(
-                    picture[other_row + dy, other_column + dx, channel]
-                )
-                squares += d * d
-            total += squares * belief[row + dy, column + dx]
+        here, there, squares = np.uint64(row + dy), np.uint64(other_row + dy), np.int32(0)
+        for number in range(np.uint64(LEVELS)):
+            d = np.int32(levels[here, left + number]) - np.int32(levels[there, other_left + number])
+            squares += np.int32(np.int32(d * d) * np.int32(belief[here, left + number]))
+        total += squares
     return min(total, limit)
 
 
@@ -45,6 +45,8 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
     distance between them and the radius of the search around a match, both in pixels along the longer axis.
     """
     height, width = targets.shape
+    levels = np.ascontiguousarray(picture).reshape(height, 3 * width)
+    beliefs = np.repeat(belief, 3).reshape(height, 3 * width)
     height_penalty, nearest_px, reach_px = limits
     unlimited = np.int64(UNLIMITED)
     costs = np.zeros((height, width), np.int32)
@@ -54,7 +56,7 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
                 y, x = matches[row, column]
                 cost = unlimited
                 if max(abs(y - row), abs(x - column)) >= nearest_px:
-                    cost = distance(picture, belief, height_penalty, row, column, y, x, unlimited)
+                    cost = distance(levels, beliefs, height_penalty, row, column, y, x, unlimited)
                 costs[row, column] = cost
 
     state = np.uint64(seed * 2 + 1)
@@ -79,7 +81,7 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
                     if y == best_y and x == best_x:
                         continue  # the same place is no better
                     if sources[y, x] and max(abs(y - row), abs(x - column)) >= nearest_px:
-                        cost = distance(picture, belief, height_penalty, row, column, y, x, best)
+                        cost = distance(levels, beliefs, height_penalty, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
 
@@ -91,7 +93,7 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
                     x = best_x + np.int64((state >> np.uint64(33)) % np.uint64(2 * reach + 1)) - reach
                     far = max(abs(y - row), abs(x - column)) >= nearest_px
                     if far and 0 <= y < height and 0 <= x < width and sources[y, x]:
-                        cost = distance(picture, belief, height_penalty, row, column, y, x, best)
+                        cost = distance(levels, beliefs, height_penalty, row, column, y, x, best)
                         if cost < best:
                             best, best_y, best_x = cost, y, x
                     reach //= 2

@@ -32,9 +32,7 @@ def heal(
     missing pixel is like. Returns uint8 (H, W, 3), equal to picture where nothing is missing.
     """
     correction = solve(divergence(picture, missing, matches), missing, SCREENING)
-    largest = np.abs(correction).max(axis=2, keepdims=True)
-    correction *= MOST_CORRECTION / np.maximum(largest, MOST_CORRECTION)  # all channels alike: the hue stays
-    return np.clip(np.rint(picture + correction), 0, 255).astype(np.uint8)
+    return corrected(picture, missing, correction)
 
 
 def solve(wanted: NDArray[np.float32], missing: NDArray[np.bool_], screening: float) -> NDArray[np.float32]:
@@ -60,18 +58,38 @@ def resize(values: NDArray[np.float32], size: tuple[int, int], interpolation: in
 
 
 @compiled
+def corrected(picture, missing, correction):  # type: ignore[no-untyped-def]
+    """The picture, uint8 (H, W, 3), plus a correction where it is missing, float32 (H, W, 3), MOST_CORRECTION at most;
+    all channels are held back alike, so that the hue stays."""
+    result, most = picture.copy(), np.float32(MOST_CORRECTION)
+    for row in range(len(picture)):
+        for column in range(picture.shape[1]):
+            if not missing[row, column]:
+                continue
+            red, green, blue = (
+                correction[row, column, 0],
+                correction[row, column, 1],
+                correction[row, column, 2],
+            )
+            kept = most / max(abs(red), abs(green), abs(blue), most)
+            for channel, change in enumerate((red, green, blue)):
+                level = np.rint(np.float32(picture[row, column, channel]) + change * kept)
+                result[row, column, channel] = np.uint8(min(max(level, np.float32(0)), np.float32(255)))
+    return result
+
+
+@compiled
 def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
     """By how much each missing pixel's neighbours should differ more from it, summed: float32 (H, W, 3)."""
     height, width = missing.shape
     result = np.zeros((height, width, 3), np.float32)
-    error = np.zeros(3, np.float32)
     for row in range(height):
         for column in range(width):
             for dy, dx in ((0, 1), (1, 0)):
                 y, x = row + dy, column + dx
                 if y >= height or x >= width or not (missing[row, column] or missing[y, x]):
                     continue
-                set_step_error(error, picture, missing, matches, row, column, dy, dx)
+                error = step_error(picture, missing, matches, row, column, dy, dx)
                 step = abs(error[0]) + abs(error[1]) + abs(error[2])
                 believed = np.float32(1)
                 if missing[row, column] and missing[y, x] and step > STEP_LIMIT:
@@ -83,28 +101,32 @@ def divergence(picture, missing, matches):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def set_step_error(error, picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
-    """The step from a pixel to its neighbour (dy, dx) away as the places they come from have it, less the step here.
+def step_error(picture, missing, matches, row, column, dy, dx):  # type: ignore[no-untyped-def]
+    """The step from a pixel to its neighbour (dy, dx) away as the places they come from have it, less the step here:
+    of red, green and blue, float32.
 
-    Where both are missing, the mean of the two places' opinions. Written to error, float32 (3,).
+    Where both are missing, the mean of the two places' opinions.
     """
     height, width = missing.shape
-    error[:] = 0
-    opinions = 0
+    red = green = blue = opinions = 0
     for back_y, back_x in ((0, 0), (dy, dx)):
         if missing[row + back_y, column + back_x]:
             from_row = matches[row + back_y, column + back_x, 0] - back_y
             from_column = matches[row + back_y, column + back_x, 1] - back_x
             if 0 <= from_row < height - dy and 0 <= from_column < width - dx:
                 opinions += 1
-                for channel in range(3):
-                    error[channel] += picture[from_row + dy, from_column + dx, channel]
-                    error[channel] -= picture[from_row, from_column, channel]
+                to_row, to_column = from_row + dy, from_column + dx
+                red += np.int64(picture[to_row, to_column, 0]) - picture[from_row, from_column, 0]
+                green += np.int64(picture[to_row, to_column, 1]) - picture[from_row, from_column, 1]
+                blue += np.int64(picture[to_row, to_column, 2]) - picture[from_row, from_column, 2]
     if opinions == 0:
-        return
-    for channel in range(3):
-        error[channel] = error[channel] / opinions + picture[row, column, channel]
-        error[channel] -= picture[row + dy, column + dx, channel]
+        return np.float32(0), np.float32(0), np.float32(0)
+    y, x, share = row + dy, column + dx, np.float32(1 / opinions)  # 1 or a half
+    return (
+        share * np.float32(red) + np.float32(np.int64(picture[row, column, 0]) - picture[y, x, 0]),
+        share * np.float32(green) + np.float32(np.int64(picture[row, column, 1]) - picture[y, x, 1]),
+        share * np.float32(blue) + np.float32(np.int64(picture[row, column, 2]) - picture[y, x, 2]),
+    )
 
 
 @compiled

@@ -20,6 +20,12 @@ REACH_SHARE = 0.65  # of the hole's half width where it is widest: what leads fa
 NEAR_PX = 8  # at most, from the hole to where a strand begins ...
 SHORTEST_PX = 4  # ... and at least, how far it leads away from there
 GAP_PX = 5  # a strand may fade away for less, and is painted over half as much wider
+PAINTED_PX = (
+    2,
+    4,
+    8,
+    16,
+)  # sizes of the surroundings that strands are painted over with: the first that is known enough
 ENOUGH = 0.1  # of the surroundings that must be known to paint a strand over
 COARSE = 4  # the background's lines are averaged on a picture so many times smaller
 
@@ -105,9 +111,15 @@ def painted_over(
 ) -> NDArray[np.uint8]:
     """The picture (H, W, 3) with the mean of what is known close by in the place of strands, or farther off if need
     be."""
-    picture, left = rgb.copy(), strands.copy()
-    for soft_px in (2, 4, 8, 16):
-        found = left & (cv2.GaussianBlur(known.astype(np.float32), (0, 0), soft_px) > ENOUGH)
-        picture[found] = np.rint(known_average(rgb, known, soft_px)[found])
+    rows, columns = np.nonzero(strands.any(axis=1))[0], np.nonzero(strands.any(axis=0))[0]
+    reach = 4 * PAINTED_PX[-1]  # where OpenCV's filter ends
+    near = (
+        slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
+        slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
+    )
+    picture, left = rgb.copy(), strands[near].copy()
+    for soft_px in PAINTED_PX:
+        found = left & (cv2.GaussianBlur(known[near].astype(np.float32), (0, 0), soft_px) > ENOUGH)
+        picture[near][found] = np.rint(known_average(rgb[near], known[near], soft_px)[found])
         left &= ~found
     return picture

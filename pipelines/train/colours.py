@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from effect.inpaint.likely import head_input, levels, propose
+from effect.inpaint.telea import march
 from pipelines.train import losses
 from pipelines.train.data import Example
 
@@ -26,9 +27,9 @@ def colour_error(generator: Any, batch: Example) -> Tensor:
     maps, shifts = [], []
     known = picture * (1 - missing) + painted.float() * missing
     for rgb, broad_hole, guide, small_hole in zip(batch.picture, batch.hole, known, missing, strict=True):
-        hidden = broad_hole[0].cpu().numpy() > 0
+        broad, hidden = levels(rgb.cpu().numpy()), broad_hole[0].cpu().numpy() > 0
         small = levels(guide.cpu().numpy())
-        proposals = propose(levels(rgb.cpu().numpy()), hidden, np.zeros_like(hidden), small)
+        proposals = propose(broad, hidden, np.zeros_like(hidden), small, march(broad, hidden))
         map_, shift = head_input(small, small_hole[0].cpu().numpy() > 0, proposals)
         maps.append(torch.from_numpy(map_))
         shifts.append(torch.from_numpy(shift))

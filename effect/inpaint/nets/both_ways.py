@@ -61,6 +61,9 @@ class TorchNetwork:
                 f"{weights} holds the network '{name}', which needs edges: use gated, partial or lbam"
             )
 
+    def load(self) -> None:
+        """It is, so that weights that do not serve are known at once."""
+
     @property
     def facts(self) -> Facts:
         return Facts(self.generator.stride, getattr(self.generator.config, "sketch", False))
