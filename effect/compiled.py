@@ -4,9 +4,16 @@ Where the compiler knows that the arrays of a loop do not overlap, which `unalia
 C-contiguous, indices unsigned and numbers of 32 bits, it computes 8 or 16 pixels with one instruction: several times as
 fast. Loops that look up scattered pixels are split: one finds the places, the next one looks there.
 
-The code of a caller holds that of what it calls, and numba makes it anew only when the caller's own file has changed:
-after a change here or in `effect.pixels`, `effect.wings`, `effect.wardrobe`, remove `effect/__pycache__/*.nb?`.
+The code of a caller holds that of what it calls, which must lie in the same folder, and numbers of other modules: where
+any of it has changed, all code of the folder is made anew. By itself numba would look at the caller's own file alone.
 """
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba import njit
@@ -20,12 +27,43 @@ if _features.get("avx512f") and getattr(config, "CPU_FEATURES", None) is None:
     setattr(config, "CPU_FEATURES", _features.flatten())  # noqa: B010 - numba declares it at run time
 
 
+ROOT, IMPORTED = (
+    Path(__file__).resolve().parent.parent,
+    re.compile(rb"^ *from (effect[\w.]*) import", re.MULTILINE),
+)
+
+
 class _Unaliased(Compiler):
     def define_pipelines(self):  # type: ignore[no-untyped-def]
         self.state.flags.noalias = True
         return super().define_pipelines()
 
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")  # numpy: dividing by 0 is no error
+def _kept(jit: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A decorator of numba's whose machine code is kept until something compiled in the function's folder changes."""
+
+    def decorate(function: Any) -> Any:
+        made = jit(function)
+        if kept := getattr(
+            getattr(made, "_cache", None), "_cache_file", None
+        ):  # none where numba is switched off
+            kept._source_stamp = kept._source_stamp, _state_of(Path(function.__code__.co_filename).parent)
+        return made
+
+    return decorate
+
+
+@cache
+def _state_of(folder: Path) -> str:
+    """A hash of what is compiled in a folder, and of the project's modules that it takes functions and numbers from."""
+    sources = {path: path.read_bytes() for path in folder.glob("*.py")}
+    compiled = {path: source for path, source in sources.items() if b"effect.compiled" in source}
+    named = {name for source in compiled.values() for name in IMPORTED.findall(source)}
+    taken = [ROOT / f"{name.decode().replace('.', '/')}.py" for name in named]
+    files = sorted({*compiled, *(path for path in taken if path.is_file())})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+compiled = _kept(njit(cache=True, nogil=True, error_model="numpy"))  # numpy: dividing by 0 is no error
 # What is written must share no memory with any other argument, and no argument may be returned.
-unaliased = njit(cache=True, nogil=True, error_model="numpy", pipeline_class=_Unaliased)
+unaliased = _kept(njit(cache=True, nogil=True, error_model="numpy", pipeline_class=_Unaliased))
