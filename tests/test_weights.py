@@ -1,13 +1,14 @@
 """The weights that ship: listed, whole, or refused with a clear line."""
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from effect.errors import UserError
 from effect.inpaint import open_inpainter
-from effect.weights import checked_weights
+from effect.weights import MODELS_FOLDER, checked_weights
 
 
 def models_folder(tmp_path: Path, content: bytes, sha256: str) -> Path:
@@ -27,9 +28,16 @@ def test_damaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     folder = models_folder(tmp_path, content, hashlib.sha256(b"some weights").hexdigest())
     with pytest.raises(UserError, match="damaged"):
         checked_weights("gated.safetensors", folder)
-    monkeypatch.setattr("effect.inpaint.gated.checked_weights", lambda name: checked_weights(name, folder))
+    monkeypatch.setattr("effect.inpaint.network.checked_weights", lambda name: checked_weights(name, folder))
     with pytest.raises(UserError, match="damaged"):  # telea must not hide a broken installation
         open_inpainter("gated")
+
+
+def test_all_that_is_listed_is_whole():
+    listed = tomllib.loads((MODELS_FOLDER / "weights.toml").read_text(encoding="utf-8"))
+    assert {"gated", "gated_look", "gated_colours", "small", "small_look"} < set(listed)
+    for name, facts in listed.items():
+        assert facts["file"].startswith(f"{name}.") and checked_weights(facts["file"]).is_file()
 
 
 @pytest.mark.parametrize("lost", ["gated.safetensors", "weights.toml"])
