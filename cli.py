@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.watch import Watch
 
-SUCCESS, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, SOME_FAILED, BAD_INPUT, UNHEARD, INTERRUPTED = 0, 1, 2, 120, 130  # 120 as Python has it
 Report = dict[str, object]
 
 
@@ -292,9 +292,15 @@ def _fail(reason: str) -> int:
 
 def _leave(code: int) -> None:
     """End the process without what Python does last: taking compiled code and networks apart takes half a second."""
-    sys.stdout.flush()
-    atexit._run_exitfuncs()
-    os._exit(code)
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:  # nobody reads any more, or the disk is full
+        code = code or UNHEARD
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

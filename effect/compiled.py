@@ -8,8 +8,11 @@ The code of a caller holds that of what it calls, which must lie in the same fol
 any of it has changed, all code of the folder is made anew. By itself numba would look at the caller's own file alone.
 """
 
+import atexit
 import hashlib
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,6 +29,19 @@ if _features.get("avx512f") and getattr(config, "CPU_FEATURES", None) is None:
     _features["prefer-256-bit"] = False
     setattr(config, "CPU_FEATURES", _features.flatten())  # noqa: B010 - numba declares it at run time
 
+
+def keep_code_elsewhere() -> None:
+    """Let numba keep machine code in a folder that is gone with this process: it finds no place of its own where a
+    file's folder and the home are both read-only."""
+    folder = tempfile.mkdtemp(prefix="numba-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    setattr(config, "CACHE_DIR", folder)  # noqa: B010 - numba declares it at run time
+
+
+try:
+    njit(cache=True)(keep_code_elsewhere)  # compiles nothing yet, but looks for a place
+except RuntimeError:
+    keep_code_elsewhere()
 
 ROOT, IMPORTED = (
     Path(__file__).resolve().parent.parent,
@@ -55,7 +71,7 @@ def _kept(jit: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @cache
 def _state_of(folder: Path) -> str:
-    """A hash of what is compiled in a folder, and of the project's modules that it takes functions and numbers from."""
+    """A hash of what is compiled in a folder, and of the modules that it names in `from effect... import`."""
     sources = {path: path.read_bytes() for path in folder.glob("*.py")}
     compiled = {path: source for path, source in sources.items() if b"effect.compiled" in source}
     named = {name for source in compiled.values() for name in IMPORTED.findall(source)}

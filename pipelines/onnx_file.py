@@ -1,4 +1,4 @@
-"""Networks as ONNX files, by onnx and onnxruntime: run one, make one of 8 bits."""
+"""Networks as ONNX files by onnx and onnxruntime: write one that refers to its weights, run one, make one of 8 bits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def require_onnx() -> None:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError as error:
-        raise UserError(f"{error.name} is missing: pip install -r requirements-export.txt") from error
+        kind = "" if error.name == "onnxruntime" else "-export"
+        raise UserError(f"{error.name} is missing: pip install -r requirements{kind}.txt") from error
 
 
 def run(session: InferenceSession, inputs: Inputs) -> NDArray[np.float32]:

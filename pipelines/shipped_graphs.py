@@ -1,4 +1,5 @@
-"""The graphs by which shipped weights are run without torch: `python -m pipelines.shipped_graphs`, after new weights.
+"""The graphs by which shipped weights are run without torch: `python -m pipelines.shipped_graphs`, after new weights
+and their sha256 in `weights.toml`.
 
 Each refers to the numbers in its weights' own file, so it is small and they are not stored twice.
 """
@@ -6,6 +7,9 @@ Each refers to the numbers in its weights' own file, so it is small and they are
 from __future__ import annotations
 
 import hashlib
+import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from effect.errors import UserError
 from effect.inpaint.graph import CHANGING, LOOKING, STRIDE, GraphNetwork
 from effect.inpaint.nets.both_ways import ChangeBothWays, LookBothWays, TorchNetwork
 from effect.inpaint.network import Network
 from effect.weights import MODELS_FOLDER, checked_weights
-from pipelines.onnx_file import export_graph, refer_to
+from pipelines.onnx_file import export_graph, refer_to, require_onnx
 
 SHIPPED = "gated", "small"
 OUTPUTS = "picture", "expected", "inner"  # of the first graph, where its network tells as much
@@ -81,15 +86,27 @@ def difference(one: Network, other: Network, maps: list[NDArray[np.float32]]) ->
 
 
 def main() -> None:
-    listed = MODELS_FOLDER / "weights.toml"
+    require_onnx()
     for name in SHIPPED:
-        weights = checked_weights(f"{name}.safetensors")
-        before = {path: sha256_of(path) for path in MODELS_FOLDER.glob(f"{name}_*.onnx")}
-        for path in write_graphs(weights):
-            text = listed.read_text(encoding="utf-8")
-            if path in before:
-                listed.write_text(text.replace(before[path], sha256_of(path)), encoding="utf-8")
-            print(f"{path}: {path.stat().st_size} bytes, sha256 {sha256_of(path)}")
+        with tempfile.TemporaryDirectory() as folder:  # nothing is replaced by graphs that are off
+            weights = Path(shutil.copy(checked_weights(f"{name}.safetensors"), folder))
+            for path in write_graphs(weights):
+                shutil.copy(path, MODELS_FOLDER)
+                list_sha256(path.stem, sha256_of(path), MODELS_FOLDER / "weights.toml")
+                print(f"{path.name}: {path.stat().st_size} bytes, sha256 {sha256_of(path)}")
+
+
+def list_sha256(name: str, sha256: str, listed: Path) -> None:
+    """Put it into the table of this name. Raises UserError where there is none."""
+    text, found = re.subn(
+        rf'(^\[{name}\]\nfile = .*\nsha256 = )"\w*"',
+        rf'\g<1>"{sha256}"',
+        listed.read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    if not found:
+        raise UserError(f"{listed} has no table [{name}] with file and sha256: add one")
+    listed.write_text(text, encoding="utf-8")
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ HEAVY = (
     "mediapipe",
     "moviepy",
     "numba",
+    "onnxruntime",
     "ffmpeg",
     "segment_anything",
     "tqdm",
@@ -222,3 +224,13 @@ def test_ctrl_c_leaves_nothing(pictures: Pictures) -> None:
     _, err = run.communicate(timeout=30)
     assert (run.returncode, err) == (130, "interrupted\n")
     assert sorted(pictures.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "redirected, code", [("> /dev/full", 120), (">&-", 0), ("2>&-", 0), ("> /dev/null", 0)], ids=str
+)
+def test_output_that_cannot_be_written_is_no_traceback(redirected: str, code: int) -> None:
+    surroundings = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    words = f"{shlex.join(command('presets'))} {redirected}"
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, env=surroundings)
+    assert done.returncode == code and "Traceback" not in done.stderr

@@ -40,3 +40,28 @@ def test_a_caller_is_compiled_anew_where_what_it_calls_has_changed(tmp_path: Pat
     assert run(tmp_path) == "10 1"
     (tmp_path / "called.py").write_text(CALLED.format(2))
     assert run(tmp_path) == "20 0"
+
+
+def test_code_is_kept_for_this_process_where_nothing_can_be_written(tmp_path: Path):
+    (tmp_path / "called.py").write_text(CALLED.format(3))
+    code = f"""if True:
+        import sys
+        sys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]
+        from numba.core import caching
+        caching.CompileResultCacheImpl._locator_classes = [caching.UserProvidedCacheLocator]
+        from called import called
+        print(called())
+    """
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "3\n", done.stderr
+
+
+def test_people_are_found_without_compiled_code():
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        sys.modules["numba"] = None
+        import effect.inpaint.gated, effect.inpaint.strands, effect.segment.hole, effect.segment.matting
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from untrained import save_untrained
 
+from effect.errors import UserError
 from effect.inpaint.graph import GraphNetwork
 from effect.inpaint.nets.both_ways import TorchNetwork
 from effect.inpaint.network import View, graph_files, open_network, paint
 from effect.weights import MODELS_FOLDER
-
-pytest.importorskip("onnx")
-from pipelines.shipped_graphs import SHIPPED, difference, example, write_graphs
+from pipelines.shipped_graphs import SHIPPED, difference, example, list_sha256, write_graphs
 
 # which heads a network has
 HEADS: dict[str, dict[str, object]] = {
@@ -71,6 +71,10 @@ def test_strokes_are_heard():
     assert (along != plain).any()
 
 
+needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="writing graphs needs onnx")
+
+
+@needs_onnx
 @pytest.mark.parametrize("heads", HEADS)
 @pytest.mark.parametrize("sketch", [False, True])
 def test_graphs_can_be_written_for_other_weights(tmp_path: Path, heads: str, sketch: bool):
@@ -82,6 +86,7 @@ def test_graphs_can_be_written_for_other_weights(tmp_path: Path, heads: str, ske
     assert difference(network, graph, [one[0].numpy() for one in example(8)]) < 1e-4
 
 
+@needs_onnx
 def test_the_numbers_lie_in_the_weights_file_alone(tmp_path: Path):
     weights = half_of(save_untrained(tmp_path, channels=8, seed=5))
     (look,) = write_graphs(weights)
@@ -93,6 +98,18 @@ def test_the_numbers_lie_in_the_weights_file_alone(tmp_path: Path):
         tensors[f"refine_decoder.8.{part}"] *= -1
     save_file(tensors, weights, metadata)
     np.testing.assert_allclose(GraphNetwork(look).look(*maps).picture, -before, atol=1e-5)
+
+
+def test_new_graphs_are_listed(tmp_path: Path):
+    listed = tmp_path / "weights.toml"
+    listed.write_text('[one]\nfile = "one.onnx"\nsha256 = "12"\n\n[two]\nfile = "two.onnx"\nsha256 = "12"\n')
+    list_sha256("two", "ab", listed)
+    assert (
+        listed.read_text()
+        == '[one]\nfile = "one.onnx"\nsha256 = "12"\n\n[two]\nfile = "two.onnx"\nsha256 = "ab"\n'
+    )
+    with pytest.raises(UserError, match="three"):
+        list_sha256("three", "ab", listed)
 
 
 def test_a_graph_that_does_not_load_or_run_is_a_runtime_error(tmp_path: Path):

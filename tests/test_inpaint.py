@@ -1,5 +1,6 @@
 """Restoring backgrounds: known pixels stay whatever the hole, failures fall back, faults are named."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,6 +192,25 @@ def test_a_network_that_cannot_be_loaded_gives_way_to_telea(
     plate = open_inpainter("gated", notices.append).restore(photo(), hole)
     np.testing.assert_array_equal(plate, open_inpainter("telea").restore(photo(), hole))
     assert len(notices) == 1 and "telea" in notices[0] and str(error) in notices[0]
+
+
+def test_what_cannot_be_loaded_is_told_once(monkeypatch: pytest.MonkeyPatch):
+    notices: list[str] = []
+    monkeypatch.setattr("effect.inpaint.graph.open_session", failing(ImportError("no onnxruntime")))
+    inpainter = open_inpainter("gated", notices.append)
+    for _ in range(2):
+        inpainter.restore(photo(), HOLES["random boxes 3"])
+    assert len(notices) == 1 and "pip install" in notices[0]
+
+
+def test_closing_does_not_wait_for_what_is_loading(monkeypatch: pytest.MonkeyPatch):
+    begun, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(GraphNetwork, "load", lambda self: begun.set() or go_on.wait(20))
+    inpainter = open_inpainter("gated")
+    assert begun.wait(20)
+    inpainter.close()
+    assert not go_on.is_set()
+    go_on.set()
 
 
 @pytest.mark.parametrize("error", [ImportError("no torch"), OSError("bad file"), MemoryError("y")])

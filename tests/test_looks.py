@@ -6,11 +6,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from effect.inpaint.average import known_average
 from effect.inpaint.layout import LIKENESS_WEIGHT, Choices, calmest, lay_out, likeness_costs
 from effect.inpaint.looks import looks, texture_strength
 from effect.inpaint.nets.looks import CELL_PX, log_strength
 from effect.inpaint.nets.looks import looks as looks_of_cells
-from effect.inpaint.offsets import known_average
 
 
 def noise(height: int, width: int) -> NDArray[np.uint8]:

@@ -17,6 +17,9 @@ from effect.weights import ships
 NETWORK_SIDE_PX = 128  # longer side of what the network sees: near the sizes and holes it was trained on
 
 
+FAILURES = (ImportError, OSError, RuntimeError, MemoryError)  # of what runs the network, or compiles
+
+
 class GatedInpainter:
     """The generator with the shipped weights, or one of the user's own, on the CPU."""
 
@@ -34,6 +37,7 @@ class GatedInpainter:
         # Beside whatever comes before a photo can be restored: it takes a while.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._loading = self._pool.submit(self._load)
+        self._gave_up = False
 
     def _load(self) -> Callable[..., NDArray[np.uint8]]:
         """Load the network and `effect.inpaint.texture.synthesize` with its compiled code, which this returns."""
@@ -44,7 +48,8 @@ class GatedInpainter:
         return texture.synthesize
 
     def close(self) -> None:
-        self._pool.shutdown()
+        """Whatever is still loading is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def restore(
         self,
@@ -61,10 +66,18 @@ class GatedInpainter:
         avoid = np.zeros_like(hole) if avoid is None else avoid
         try:
             synthesize = self._loading.result()
+        except FAILURES as error:
+            if not self._gave_up:
+                self._notice(
+                    f"the inpainting network cannot run ({error}): using telea instead{advice(error)}"
+                )
+            self._gave_up = True
+            return TeleaInpainter().restore(rgb, hole)
+        try:
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
             painted()
             filled = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
-        except (ImportError, OSError, RuntimeError, MemoryError) as error:
+        except FAILURES as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")
             return TeleaInpainter().restore(rgb, hole)
         return window.paste(rgb, hole, filled)
@@ -90,3 +103,9 @@ class GatedInpainter:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         broad = shrink(window.of(rgb), window.of(hole), size)
         return paint(self._network, View(small, missing, strokes, *broad, covered(window.of(avoid), size)))
+
+
+def advice(error: Exception) -> str:
+    return (
+        "; `pip install -r requirements.txt` brings what is missing" if isinstance(error, ImportError) else ""
+    )

@@ -30,11 +30,11 @@ class GraphNetwork:
 
     @cached_property
     def _look(self) -> InferenceSession:
-        return open_session(self._paths[0])
+        return open_session(self._paths[0], spin=False)
 
     @cached_property
     def _colours(self) -> InferenceSession | None:
-        return open_session(self._paths[1]) if self._paths[1] else None
+        return open_session(self._paths[1], spin=False) if self._paths[1] else None
 
     @property
     def facts(self) -> Facts:
@@ -55,17 +55,18 @@ class GraphNetwork:
         return run(self._colours, {"inner": inner, "maps": maps[None], "shifts": shifts[None]})[0][0]
 
 
-def open_session(path: Path, threads: int = 0) -> InferenceSession:
-    """threads: 0 = as many as OpenCV may use, which a worker among others limits. Raises RuntimeError, ImportError."""
+def open_session(path: Path, threads: int = 0, spin: bool = True) -> InferenceSession:
+    """threads: 0 = as many as OpenCV may use, which a worker among others limits; spin: whether they turn in circles
+    while they wait, which is faster where nobody else works. Raises RuntimeError, ImportError."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
     options.intra_op_num_threads = threads or cv2.getNumThreads()
     options.log_severity_level = 3
-    # The attention's many weights near zero are denormal numbers, which cost a processor tenfold.
+    # The attention's many weights near zero are denormal numbers, which cost a processor tenfold: its own threads and
+    # the one that opens the process's first session take them for zero.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    # Threads that wait leave the core to whoever works meanwhile.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     try:
         return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own kinds have nothing in common

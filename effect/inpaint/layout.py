@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.compiled import compiled
+from effect.inpaint.average import SOFT_PX, known_average
 from effect.inpaint.graphcut import Pairs, expand
 from effect.inpaint.likely import nearness
 from effect.inpaint.looks import LOOKS, doubt, looks, texture_strength
 from effect.inpaint.membrane import spread
 from effect.inpaint.offsets import (
-    SOFT_PX,
     common_offsets,
-    known_average,
     pixel_grid,
     sample,
     with_guided_offsets,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.inpaint.offsets import known_average
+from effect.inpaint.average import known_average
 
 LOOKS = 5  # numbers that say what a place looks like
 COLOUR_UNIT = 63.75  # levels of 255 that weigh as much as one in the logarithm of a strength

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.compiled import compiled
+from effect.inpaint.average import SOFT_PX, known_average
 
 OFFSETS = 60  # the commonest ones (He and Sun, section 3.2)
 NEAREST_SHARE = 1 / 15  # of the picture's side: shorter offsets say only that colours change slowly
@@ -21,7 +22,6 @@ GUIDED_SWEEPS = 4
 GUIDED_HEIGHT_PENALTY = 400_000  # for a match a whole picture higher or lower
 FEWEST_SOURCES = 50  # patches, without which no statistics are made
 MOST_DIFFERENCE = 20_000  # squared levels of 255, summed over the channels: no place is rarer
-SOFT_PX = 2  # the size of the surroundings that a place is judged by
 
 
 def common_offsets(
@@ -140,16 +140,9 @@ def pixel_grid(height: int, width: int) -> NDArray[np.int32]:
     return grid
 
 
-def known_average(values: NDArray, known: NDArray[np.bool_], soft_px: float = SOFT_PX) -> NDArray[np.float32]:
-    """Values (H, W) or (H, W, C), softened over soft_px by known ones alone: (H, W) for all channels, or (H, W, C)."""
-    weights = cv2.GaussianBlur(known.astype(np.float32), (0, 0), soft_px)
-    weighted = (values.T * known.T).T.astype(np.float32)
-    soft = cv2.GaussianBlur(weighted, (0, 0), soft_px)
-    return (soft.T / np.maximum(weights, 1e-3).T).T.astype(np.float32)
-
-
 def sample(values: NDArray, rows: NDArray, columns: NDArray, outside: float) -> NDArray:
     """values[rows, columns], and `outside` where that lies beyond the picture."""
+    rows, columns = np.broadcast_arrays(rows, columns)
     height, width = values.shape[:2]
     result = np.empty((rows.size, values[0, 0].size), values.dtype)
     pixels = np.ascontiguousarray(values).reshape(height, width, -1)

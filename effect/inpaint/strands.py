@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.inpaint.offsets import known_average
+from effect.inpaint.average import known_average
 
 WORKING_SIDE_PX = 1000  # the longer side of the picture that strands are looked for in; below, its pixels
 THICKEST_PX = 2  # lines of a blurred background are thicker

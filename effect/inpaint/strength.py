@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.inpaint.offsets import known_average
+from effect.inpaint.average import known_average
 
 OWN_PX = 8  # the size of the surroundings over which a piece's own strength is measured
 # Texture becomes nearly as strong as around the hole: by this power of how far its deviation is off, within bounds.

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from effect.grain import grain_level
 from effect.inpaint.align import align
+from effect.inpaint.average import known_average
 from effect.inpaint.layout import lay_out
 from effect.inpaint.looks import LOOKS, doubt
 from effect.inpaint.membrane import match_rim
-from effect.inpaint.offsets import known_average, pixel_grid
+from effect.inpaint.offsets import pixel_grid
 from effect.inpaint.scale import covered, resize, shrink
 from effect.inpaint.strength import BROAD_PX, strength_gain, variance_around
 

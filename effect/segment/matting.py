@@ -5,14 +5,10 @@ section 3, solved in a narrow band around the outline. Foreground colours: Germe
 Estimation" (2020), by pymatting, which this module alone knows.
 """
 
-import atexit
 import functools
 import importlib
 import importlib.util
-import os
-import shutil
 import sys
-import tempfile
 import threading
 from types import ModuleType
 from typing import Any
@@ -192,15 +188,10 @@ def _pymatting(module: str) -> ModuleType:
 
 
 def _import_compiled(name: str) -> ModuleType:
-    from numba.core import config
-
-    import effect.compiled  # noqa: F401 - first: it tells numba what to compile for
+    from effect.compiled import keep_code_elsewhere  # first: it tells numba what to compile for
 
     try:
         return importlib.import_module(name)
-    except RuntimeError:  # numba finds no place for its cache: site-packages and the home are both read-only
-        folder = tempfile.mkdtemp(prefix="numba-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["NUMBA_CACHE_DIR"] = folder
-        config.reload_config()
+    except RuntimeError:  # numba finds no place for its cache
+        keep_code_elsewhere()
         return importlib.import_module(name)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.inpaint.offsets import known_average
+from effect.inpaint.average import known_average
 
 WORKING_SIDE_PX = 400  # the longer side of the picture that shadows are looked for in
 FEWEST_PX = 200  # of ground, to tell its light
