@@ -10,7 +10,7 @@ OWN_PX = 8  # the size of the surroundings over which a piece's own strength is 
 # Texture becomes nearly as strong as around the hole: by this power of how far its deviation is off, within bounds.
 MATCHING, LEAST_GAIN, MOST_GAIN = 0.7, 0.5, 1.5
 UNSEEN = 0.2  # levels: weaker texture is as good as none
-BROAD_PX, BROADER_PX = 4, 16  # colours over so many pixels vary around the mean over so many
+BROAD_PX, BROADER_PX = 3, 16  # colours over so many pixels vary around the mean over so many
 CELL_PX = 4  # strengths go on into the hole in cells of so many pixels
 NEAREST_CELLS, POWER = 1.0, 4.0  # a known cell counts by 1 / (NEAREST_CELLS^2 + distance^2)^(POWER / 2)
 
