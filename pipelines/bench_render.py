@@ -205,8 +205,8 @@ def _drawing_ms(scene: Scene, butterflies: int) -> float:
 
 
 def processes() -> Iterator[str]:
-    """Whole runs of the program: how long until there is a first frame, and the most memory that it took, with the
-    network's process, as it reports itself; the encoder's is not in it.
+    """Whole runs of the program: how long until there is a first frame, and the most memory that it took, as it reports
+    itself; the encoder's is not in it.
     """
     yield "| | seconds | MiB |\n|---|---|---|"
     with tempfile.TemporaryDirectory() as name:
