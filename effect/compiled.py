@@ -43,10 +43,8 @@ try:
 except RuntimeError:
     keep_code_elsewhere()
 
-ROOT, IMPORTED = (
-    Path(__file__).resolve().parent.parent,
-    re.compile(rb"^ *from (effect[\w.]*) import", re.MULTILINE),
-)
+ROOT = Path(__file__).resolve().parent.parent
+IMPORTED = re.compile(rb"^ *from (effect[\w.]*) import", re.MULTILINE)
 
 
 class _Unaliased(Compiler):
@@ -60,9 +58,8 @@ def _kept(jit: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         made = jit(function)
-        if kept := getattr(
-            getattr(made, "_cache", None), "_cache_file", None
-        ):  # none where numba is switched off
+        kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+        if kept:  # nothing is where numba is switched off
             kept._source_stamp = kept._source_stamp, _state_of(Path(function.__code__.co_filename).parent)
         return made
 

@@ -18,14 +18,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from effect.errors import UserError
-from effect.inpaint.graph import CHANGING, LOOKING, STRIDE, GraphNetwork
+from effect.inpaint.graph import STRIDE, GraphNetwork
 from effect.inpaint.nets.both_ways import ChangeBothWays, LookBothWays, TorchNetwork
 from effect.inpaint.network import Network
 from effect.weights import MODELS_FOLDER, checked_weights
 from pipelines.onnx_file import export_graph, refer_to, require_onnx
 
 SHIPPED = "gated", "small"
-OUTPUTS = "picture", "expected", "inner"  # of the first graph, where its network tells as much
+LOOKING, OUTPUTS = (
+    ("rgb", "hole", "sketch"),
+    ("picture", "expected", "inner"),
+)  # as far as a network takes, and tells
+CHANGING = "inner", "maps", "shifts"
 SIDES_PX = 96, 128
 TOLERANCE = 1e-4  # of the range -1..1, and of what is expected
 

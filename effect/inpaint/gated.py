@@ -15,8 +15,6 @@ from effect.inpaint.window import Window
 from effect.weights import ships
 
 NETWORK_SIDE_PX = 128  # longer side of what the network sees: near the sizes and holes it was trained on
-
-
 FAILURES = (ImportError, OSError, RuntimeError, MemoryError)  # of what runs the network, or compiles
 
 

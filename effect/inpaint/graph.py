@@ -15,7 +15,6 @@ from effect.inpaint.network import Facts, Maps, Seen
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-LOOKING, CHANGING = ("rgb", "hole", "sketch"), ("inner", "maps", "shifts")  # inputs of either graph
 STRIDE = "stride"  # key of the first graph's metadata
 
 
@@ -42,17 +41,14 @@ class GraphNetwork:
         return Facts(stride, any(one.name == "sketch" for one in self._look.get_inputs()))
 
     def look(self, rgb: Maps, hole: Maps, sketch: Maps | None) -> Seen:
-        given = {"rgb": rgb[None], "hole": hole[None]}
-        if self.facts.takes_sketch:
-            given["sketch"] = (np.zeros_like(hole) if sketch is None else sketch)[None]
-        outputs = [one.name for one in self._look.get_outputs()]
-        told = dict(zip(outputs, run(self._look, given), strict=True))
+        strokes = np.zeros_like(hole) if sketch is None else sketch
+        told = run(self._look, {"rgb": rgb[None], "hole": hole[None], "sketch": strokes[None]})
         expected = told.get("expected")
         return Seen(told["picture"][0], None if expected is None else expected[0], told.get("inner"))
 
     def change(self, inner: NDArray[np.float32], maps: Maps, shifts: Maps) -> Maps:
         assert self._colours is not None
-        return run(self._colours, {"inner": inner, "maps": maps[None], "shifts": shifts[None]})[0][0]
+        return run(self._colours, {"inner": inner, "maps": maps[None], "shifts": shifts[None]})["change"][0]
 
 
 def open_session(path: Path, threads: int = 0, spin: bool = True) -> InferenceSession:
@@ -73,9 +69,11 @@ def open_session(path: Path, threads: int = 0, spin: bool = True) -> InferenceSe
         raise RuntimeError(f"{path.name} does not load: {error}") from error
 
 
-def run(session: InferenceSession, inputs: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """All outputs. Raises RuntimeError where it cannot run."""
+def run(session: InferenceSession, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """All outputs by name; inputs that the graph does not take are left out. Raises RuntimeError."""
+    taken, told = ([one.name for one in ends] for ends in (session.get_inputs(), session.get_outputs()))
     try:
-        return [np.asarray(output) for output in session.run(None, inputs)]
+        outputs = session.run(told, {name: inputs[name] for name in taken})
+        return dict(zip(told, map(np.asarray, outputs), strict=True))
     except Exception as error:
         raise RuntimeError(str(error)) from error

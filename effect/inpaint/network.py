@@ -100,10 +100,9 @@ def open_network(name: str, weights: Path | None = None) -> Network:
 
 def graph_files(name: str) -> tuple[Path, Path | None]:
     """The graphs of a shipped network and of its head for colours, if it has one."""
-    colours = f"{name}_colours"
-    return checked_weights(f"{name}_look.onnx"), checked_weights(f"{colours}.onnx") if ships(
-        colours
-    ) else None
+    look, colours = f"{name}_look", f"{name}_colours"
+    has_colours = ships(colours)
+    return checked_weights(f"{look}.onnx"), checked_weights(f"{colours}.onnx") if has_colours else None
 
 
 def paint(network: Network, view: View) -> Painted:
@@ -111,9 +110,8 @@ def paint(network: Network, view: View) -> Painted:
     as_maps = lambda mask: mask[None].astype(np.float32)
     rgb = np.moveaxis(view.rgb, 2, 0).astype(np.float32) / np.float32(127.5) - 1
     sketch = None if view.strokes is None else as_maps(view.strokes)
-    with ThreadPoolExecutor(
-        1, thread_name_prefix="march"
-    ) as pool:  # beside each other, as neither holds Python's lock
+    # Beside each other, as neither holds Python's lock.
+    with ThreadPoolExecutor(1, thread_name_prefix="march") as pool:
         spreading = pool.submit(march, view.broad_rgb, view.broad_hole | view.broad_avoid)
         seen = network.look(rgb, as_maps(view.missing), sketch)
     guide = np.where(view.missing[..., None], levels(seen.picture), view.rgb)

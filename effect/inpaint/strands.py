@@ -20,12 +20,7 @@ REACH_SHARE = 0.65  # of the hole's half width where it is widest: what leads fa
 NEAR_PX = 8  # at most, from the hole to where a strand begins ...
 SHORTEST_PX = 4  # ... and at least, how far it leads away from there
 GAP_PX = 5  # a strand may fade away for less, and is painted over half as much wider
-PAINTED_PX = (
-    2,
-    4,
-    8,
-    16,
-)  # sizes of the surroundings that strands are painted over with: the first that is known enough
+PAINTED_PX = 2, 4, 8, 16  # surroundings that strands are painted over with: the first that is known enough
 ENOUGH = 0.1  # of the surroundings that must be known to paint a strand over
 COARSE = 4  # the background's lines are averaged on a picture so many times smaller
 
