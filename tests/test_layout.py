@@ -76,11 +76,27 @@ def test_an_unsure_network_leaves_what_is_there_once_where_it_is(monkeypatch: py
     dearer = []
     for log_variance in (-3.0, SURE, UNSURE, 2.0):
         expected = np.full((*missing.shape, 10), log_variance, np.float32)
-        rare, common = choice_costs(choices, picture, missing, picture, rarity, expected)[here]
+        rare, common = choice_costs(choices, picture, missing, picture, 1.0, rarity, expected)[here]
         dearer.append(rare - common)
     assert dearer[0] == dearer[1] and dearer[3] == pytest.approx(dearer[2], rel=1e-5)
     grown = TOLD_RARITY_WEIGHT * (np.exp(CAUTION) - 1) * (rarity[8, 8] - rarity[14, 40])
     assert dearer[2] - dearer[1] == pytest.approx(grown, rel=1e-3) and grown > 5_000
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_rarity_and_the_guide_say_little_where_a_photo_repeats_itself(told: bool):
+    picture, missing = tiles(), middle()
+    rarity = np.random.default_rng(5).uniform(0, 9_000, missing.shape).astype(np.float32)
+    choices = Choices.at(np.argwhere(missing), np.array([[-16, 0], [0, 32]], np.int32), ~missing, picture)
+    expected = np.zeros((*missing.shape, 10), np.float32) if told else None
+    guide = np.full_like(picture, 128)
+    full, half, none = (
+        choice_costs(choices, picture, missing, guide, trust, rarity, expected) for trust in (1.0, 0.5, 0.0)
+    )
+    there = np.isfinite(none)
+    np.testing.assert_allclose(half[there], (full[there] + none[there]) / 2, rtol=1e-5)
+    other = choice_costs(choices, picture, missing, guide + np.uint8(90), 0.0, 2 * rarity, expected)
+    np.testing.assert_array_equal(other, none)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -101,7 +117,7 @@ def test_every_missing_pixel_gets_a_usable_offset(seed: int):
 def test_a_pattern_goes_on_through_the_hole():
     truth, hole = tiles(), middle()
     photo = np.where(hole[..., None], np.uint8(0), truth)
-    places = lay_out(photo, hole, ~hole, np.full_like(truth, 128))
+    places = lay_out(photo, hole, ~hole, np.full_like(truth, 128)).places
     np.testing.assert_array_equal(photo[places[..., 0], places[..., 1]], truth)
     np.testing.assert_array_equal(places[~hole], pixel_grid(60, 80)[~hole])
 
@@ -110,7 +126,7 @@ def test_only_usable_places_are_taken():
     truth, hole = tiles(), middle()
     usable = ~hole
     usable[:, 40:] = False
-    places = lay_out(np.where(hole[..., None], np.uint8(0), truth), hole, usable, truth)
+    places = lay_out(np.where(hole[..., None], np.uint8(0), truth), hole, usable, truth).places
     assert usable[places[hole][:, 0], places[hole][:, 1]].all()
 
 
@@ -123,7 +139,7 @@ def test_the_guide_decides_where_the_photo_leaves_a_choice():
     blue_share = []
     for colour in ((200, 40, 40), (40, 40, 200)):
         guide = np.where(hole[..., None], np.array(colour, np.uint8), picture)
-        places = lay_out(np.where(hole[..., None], np.uint8(0), picture), hole, ~hole, guide)
+        places = lay_out(np.where(hole[..., None], np.uint8(0), picture), hole, ~hole, guide).places
         colours = picture[places[..., 0], places[..., 1]]
         blue_share.append((colours[hole] == (40, 40, 200)).all(axis=1).mean())
     assert blue_share[1] > blue_share[0] + 0.3
@@ -245,6 +261,6 @@ def test_rough_ground_goes_on_as_rough_ground_though_smooth_pieces_have_its_colo
     picture[:, 40:] = cv2.GaussianBlur(rng.normal(128, 70, (60, 40, 3)), (0, 0), 1.2).clip(0, 255)
     missing = np.zeros((60, 80), bool)
     missing[18:42, 52:72] = True
-    places = lay_out(picture, missing, ~missing, np.full_like(picture, 128))
+    places = lay_out(picture, missing, ~missing, np.full_like(picture, 128)).places
     # Seams between rough pieces show, so smooth ones stay tempting: they would take nine tenths of the hole.
     assert (places[missing][:, 1] >= 38).mean() > 0.4

@@ -77,7 +77,7 @@ def test_a_wall_goes_on_beside_a_pillar():
     missing[14:86, 48:84] = True
     guide = picture.copy()
     guide[missing] = cv2.GaussianBlur(picture, (0, 0), 6)[missing]
-    places = lay_out(picture, missing, ~missing, guide)
+    places = lay_out(picture, missing, ~missing, guide).places
     on_pillar = (places[..., 0] < 60) & (places[..., 1] >= 88) & (places[..., 1] < 100)
     above, below = missing.copy(), missing.copy()
     above[58:], below[:62] = False, False
@@ -125,11 +125,11 @@ def test_the_layout_goes_by_what_is_expected():
     for name, column in (("grass", 10), ("wall", 110)):
         means = np.broadcast_to(seen[36, column], (72, 120, 5))
         expected = np.concatenate([means, np.full((72, 120, 5), -3.0)], axis=2).astype(np.float32)
-        places = lay_out(picture, missing, ~missing, guide, expected)
+        places = lay_out(picture, missing, ~missing, guide, expected).places
         from_grass[name] = (places[missing][:, 1] < 60).mean()
     assert from_grass["grass"] > 0.95 and from_grass["wall"] < 0.05
     told = np.concatenate([np.broadcast_to(seen[36, 10], (72, 120, 5)), np.full((72, 120, 5), 20.0)], axis=2)
-    unsure = lay_out(picture, missing, ~missing, guide, told.astype(np.float32))
+    unsure = lay_out(picture, missing, ~missing, guide, told.astype(np.float32)).places
     assert (unsure[missing][:, 1] < 60).mean() < 0.05
 
 
@@ -141,7 +141,7 @@ def test_the_layout_goes_by_what_resembles_what_is_hidden():
     expected[:, :60, 12], expected[:, 60:, 13] = 1.0, 1.0
     for query, share in (((3.0, 0.0), 1), ((0.0, 3.0), 0)):
         expected[..., 10:12] = query
-        places = lay_out(picture, missing, ~missing, guide, expected)
+        places = lay_out(picture, missing, ~missing, guide, expected).places
         assert (places[missing][:, 1] < 60).mean() == pytest.approx(share, abs=0.05)
 
 

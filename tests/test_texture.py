@@ -100,13 +100,17 @@ MIDDLE = (slice(70, 110), slice(70, 150))
 
 
 def moved_toward(
-    likely: NDArray[np.uint8], unsure: float = 0.0, scarce: float = 0.0, period_px: int = 7
+    likely: NDArray[np.uint8],
+    unsure: float = 0.0,
+    scarce: float = 0.0,
+    period_px: int = 7,
+    trust: float = 1.0,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A pattern with a large hole in it, plain above and below, and what becomes of it there."""
     truth, hole = weave(period_px=period_px), np.zeros((160, 200), bool)
     truth[:30] = truth[150:] = 120
     hole[40:140, 40:180] = True
-    painted = toward(likely, truth, hole, scarce, unsure)
+    painted = toward(likely, truth, hole, trust, scarce, unsure)
     np.testing.assert_array_equal(painted[~hole], truth[~hole])
     return truth, painted
 
@@ -129,6 +133,31 @@ def test_the_texture_of_a_piece_of_quite_another_colour_fades_but_for_the_finest
     assert (painted[MIDDLE].std(axis=(0, 1)) < 0.6 * truth[MIDDLE].std(axis=(0, 1))).all()
     truth, painted = moved_toward(white, period_px=4)
     assert (painted[MIDDLE].std(axis=(0, 1)) > 0.7 * truth[MIDDLE].std(axis=(0, 1))).all()
+
+
+def test_of_what_repeats_itself_the_windows_stay_while_the_light_still_follows_the_likely_colours():
+    soft = cv2.GaussianBlur(weave(period_px=20), (0, 0), 20) + np.uint8(25)
+    truth, believed = moved_toward(soft, period_px=20)
+    _, doubted = moved_toward(soft, period_px=20, trust=0.0)
+    left = lambda painted: (painted[MIDDLE].std(axis=(0, 1)) / truth[MIDDLE].std(axis=(0, 1))).mean()
+    assert left(believed) < 0.6 and left(doubted) > 0.85
+    np.testing.assert_allclose((doubted[MIDDLE].astype(float) - truth[MIDDLE]).mean(axis=(0, 1)), 25, atol=5)
+
+
+def test_a_facade_in_perspective_goes_on_with_its_windows():
+    """Each of them is rare, as no other is quite as large, and none is what a network paints, their mean."""
+    facade = np.full((300, 400, 3), 205, np.uint8)
+    facade[np.ix_(np.arange(300) % 30 < 17, np.arange(400) % 24 < 12)] = 50, 60, 80
+    corners = np.array([[0, 0], [400, 0], [400, 300], [0, 300]], np.float32)
+    leaning = np.array([[40, 0], [350, 30], [460, 300], [-60, 330]], np.float32)
+    photo = cv2.warpPerspective(facade, cv2.getPerspectiveTransform(corners, leaning), (400, 300))
+    photo = np.ascontiguousarray(photo[60:240, 100:320])
+    photo += np.random.default_rng(2).integers(0, 5, photo.shape, np.uint8)
+    hole = person_like(180, 220)
+    mean = np.where(hole[..., None], photo[~hole].mean(axis=0).astype(np.uint8), photo)
+    painted = synthesize(np.where(hole[..., None], np.uint8(0), photo), hole, mean)
+    inner, _ = inner_and_outer(hole)
+    assert painted[inner].std(axis=0).mean() > 0.5 * photo[inner].std(axis=0).mean()
 
 
 def test_where_little_is_left_pieces_keep_more_of_their_own_colours():
@@ -156,7 +185,7 @@ def test_only_before_a_large_hole_an_unsure_network_makes_edges_fade(
     monkeypatch: pytest.MonkeyPatch, rows: int, log_variance: float | None, unsure: float
 ):
     asked: list[float] = []
-    monkeypatch.setattr(texture, "toward", lambda likely, picture, hole, scarce, unsure: asked.append(unsure))
+    monkeypatch.setattr(texture, "toward", lambda *given: asked.append(given[-1]))
     truth, hole = weave(), np.zeros((160, 200), bool)
     hole[-rows:, 20:180] = True  # 30 or 50 % of the picture
     expected = None if log_variance is None else np.full((40, 50, 10), log_variance, np.float32)
@@ -212,7 +241,9 @@ def test_grain_stays_where_texture_fades():
     hole = np.zeros((240, 320), bool)
     hole[20:, 40:280] = True
     other = np.zeros((60, 80, 3), np.uint8)  # likely colours far from all that is known: every piece fades
-    assert grain_level(toward(other, flat, hole, 1.0, 1.0), hole) > 0.8 * grain_level(flat, ~hole)
+    assert grain_level(toward(other, flat, hole, scarce=1.0, unsure=1.0), hole) > 0.8 * grain_level(
+        flat, ~hole
+    )
 
 
 def test_edges_far_stronger_than_the_grain_fade_still():
@@ -220,7 +251,7 @@ def test_edges_far_stronger_than_the_grain_fade_still():
     bars[:, ::16] = 220
     hole = np.zeros((240, 320), bool)
     hole[20:, 40:280] = True
-    faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, 1.0, 1.0)
+    faded = toward(np.zeros((60, 80, 3), np.uint8), bars, hole, scarce=1.0, unsure=1.0)
     assert np.ptp(faded[100, 100:200].astype(int), axis=0).max() < 0.4 * 120
 
 

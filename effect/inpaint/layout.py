@@ -7,6 +7,7 @@ The guide, the colours to expect in the hole, says which belong where.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -30,8 +31,11 @@ from effect.inpaint.offsets import (
 GUIDE_WEIGHT = 16.0  # of the difference from the guide's colours, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 60  # so far into the hole a third of that: there it is a guess
 CALM = 4000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
-REPEATED, UNLIKE = 0.1, 0.4  # rarity beside the variance: where a photo repeats itself, and where it does not
-LEAST_TRUST = 0.1  # in the network, where it does: what is there, the photo knows better
+REPEATED, UNLIKE = (
+    0.25,
+    0.5,
+)  # rarity beside the variance: where a photo repeats itself, and where it does not
+LEAST_TRUST = 0.02  # in the network, where it does: what is there, the photo knows better
 LOOKS_WEIGHT = 400.0  # of how many variances a place's looks are off those that the network expects
 LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
 TEXTURE_WEIGHT = 30.0  # where it does not tell: of how much calmer a place is than the calm around the hole
@@ -55,14 +59,22 @@ WIDE_PX = 8  # the size of the surroundings in which colours vary
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
+class Layout(NamedTuple):
+    """places: int32 (H, W, 2), row and column that each pixel takes its colour from, its own where known; trust: how
+    much the colours to expect count, see `trust_in_network`."""
+
+    places: NDArray[np.int32]
+    trust: float
+
+
 def lay_out(
     picture: NDArray[np.uint8],
     missing: NDArray[np.bool_],
     usable: NDArray[np.bool_],
     guide: NDArray[np.uint8],
     expected: NDArray[np.float32] | None = None,
-) -> NDArray[np.int32]:
-    """The place that each pixel takes its colour from: int32 (H, W, 2), row and column; its own where known.
+) -> Layout:
+    """Where each pixel takes its colour from.
 
     picture: uint8 (H, W, 3), a hundred-odd pixels long; missing, usable: bool (H, W), the hole and what may be copied;
     guide: uint8 (H, W, 3), the colours to expect in the hole; expected: float32 (H, W, 10 or more), what it
@@ -74,11 +86,12 @@ def lay_out(
     offsets = with_offsets_for_all(missing, common, offsets, CHOICES)
     offsets = with_offsets_for_all(missing, usable, offsets)
     choices = Choices.at(np.argwhere(missing), offsets, usable, picture)
-    costs = choice_costs(choices, picture, missing, guide, rarity, expected)
+    trust = trust_in_network(picture, missing, rarity)
+    costs = choice_costs(choices, picture, missing, guide, trust, rarity, expected)
     chosen = expand(costs, seams(choices, missing))
     places = pixel_grid(*missing.shape)
     places[missing] += offsets[chosen]
-    return places
+    return Layout(places, trust)
 
 
 @dataclass(frozen=True)
@@ -115,15 +128,19 @@ def choice_costs(
     picture: NDArray[np.uint8],
     missing: NDArray[np.bool_],
     guide: NDArray[np.uint8],
+    trust: float,
     rarity: NDArray[np.float32],
     expected: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float64]:
-    """What speaks against each choice by itself: float64 (n, K), inf where it leads to nothing usable."""
+    """What speaks against each choice by itself: float64 (n, K), inf where it leads to nothing usable.
+
+    Where the photo repeats itself, in perspective, say, no window is quite like the next one: rarity says as little
+    there as the network.
+    """
     height, width = missing.shape
     known_colours = known_average(picture, ~missing)
     wanted = cv2.GaussianBlur(guide, (0, 0), SOFT_PX)[missing].astype(np.float32)
     offered_colours = sample(known_colours, choices.rows, choices.columns, 0)
-    trust = trust_in_network(picture, missing, rarity)
     weights = trust * GUIDE_WEIGHT / (1 + unrest(picture, missing)[missing] / CALM)
     weights *= nearness(missing, GUIDE_REACH_PX)[missing]
     costs = weights[:, None] * np.minimum(
@@ -131,11 +148,11 @@ def choice_costs(
     )
     rarities = sample(rarity, choices.rows, choices.columns, 0)
     if expected is None:
-        costs += texture_costs(choices, picture, missing) + RARITY_WEIGHT * rarities
+        costs += texture_costs(choices, picture, missing) + trust * RARITY_WEIGHT * rarities
     else:
         costs += trust * looks_costs(choices, picture, missing, expected)
         costs += trust * likeness_costs(choices, missing, expected)
-        costs += TOLD_RARITY_WEIGHT * np.exp(CAUTION * doubt(expected, missing)) * rarities
+        costs += trust * TOLD_RARITY_WEIGHT * np.exp(CAUTION * doubt(expected, missing)) * rarities
     costs += HEIGHT_PENALTY * np.abs(choices.offsets[:, 0]) / height
     costs += WIDTH_PENALTY * np.abs(choices.offsets[:, 1]) / width
     for dy, dx in NEIGHBOURS:

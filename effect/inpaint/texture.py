@@ -28,6 +28,7 @@ FEWEST_USABLE = 200  # pixels of the small picture: copies of fewer would be wal
 # A patch takes its own place or goes on with a neighbour's: looking further breaks pieces up, which blurs.
 FIT_REACH_PX = 0
 FIT_SWEEPS = 2  # one in each direction
+REPEATED_BROAD_PX = 6  # instead of BROAD_PX, where the photo repeats itself
 NATURAL = 0.4  # of the variance of colours around the hole: what is no farther off the likely ones is texture, nearly
 SCARCE_SHARE = 0.5  # so much less do likely colours count where little of the picture is left to tell them
 FADES = 80.0  # levels by which a piece is off the likely colours, over so many pixels, that halve its texture
@@ -71,7 +72,7 @@ def synthesize(
         ]
         expected = np.stack(enlarged, axis=2, dtype=np.float32)
     painted = fill(small, missing, resize(likely, sizes[0], cv2.INTER_AREA))
-    places = lay_out(small, missing, usable, painted, expected)
+    places, trust = lay_out(small, missing, usable, painted, expected)
     scarce = scarcity(hole)
     unsure = 0.0 if expected is None else doubt(expected, missing) * scarce
     for size in sizes:
@@ -82,7 +83,7 @@ def synthesize(
         places = move_to_usable(enlarge(places, size), usable)
         places = align(picture, missing, usable, places)
         picture, places = fit(picture, missing, usable, places)
-    return toward(likely, heal(picture, hole, places), hole, scarce, unsure)
+    return toward(likely, heal(picture, hole, places), hole, trust, scarce, unsure)
 
 
 @cache
@@ -123,15 +124,18 @@ def toward(
     likely: NDArray[np.uint8],
     picture: NDArray[np.uint8],
     hole: NDArray[np.bool_],
+    trust: float = 1.0,
     scarce: float = 0.0,
     unsure: float = 0.0,
 ) -> NDArray[np.uint8]:
     """The picture (H, W, 3), its broad colours in the hole (H, W) brought nearer to the likely ones, (h, w, 3).
 
-    The texture of a piece of quite another colour would stand out like a relief: it fades. Both happen less where the
-    colours around the hole vary as much, as those of bark do, by Wiener's rule for a signal in noise; and where the
-    picture is scarce (0 to 1, see `scarcity`), for likely colours are little more than a mean there. Edges that they do
-    not have fade, the more, the more unsure it is (0 to 1) what belongs there, see `effect.inpaint.looks.doubt`.
+    Where these are trusted less (0 to 1, see `effect.inpaint.layout.trust_in_network`), as before a facade, colours
+    over more pixels: a window's are no mean of windows and walls. The texture of a piece of quite another colour would
+    stand out like a relief: it fades. Both happen less where the colours around the hole vary as much, as those of bark
+    do, by Wiener's rule for a signal in noise; and where the picture is scarce (0 to 1, see `scarcity`), for likely
+    colours are little more than a mean there. Edges that they do not have fade, the more, the more unsure it is (0 to
+    1) what belongs there, see `effect.inpaint.looks.doubt`.
     The finest texture stays, nearly as strong as it is around the hole; where the picture is scarce, little more of it
     than its grain.
     """
@@ -139,11 +143,12 @@ def toward(
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = resize(picture, size, cv2.INTER_AREA)
     off = (likely.astype(np.float32) - small) * inside[..., None]
-    broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), BROAD_PX) for one in (small.astype(np.float32), off))
+    broad_px = REPEATED_BROAD_PX + trust * (BROAD_PX - REPEATED_BROAD_PX)
+    broad, broadly_off = (cv2.GaussianBlur(one, (0, 0), broad_px) for one in (small.astype(np.float32), off))
     squares = (broadly_off**2).sum(axis=2)
     wrong = squares / (squares + NATURAL * variance_around(small, inside > 0) + np.float32(1e-3))
     own_share = np.float32(1 - SCARCE_SHARE * scarce)
-    keep = 1 / (1 + wrong * squares * (own_share / np.float32(FADES)) ** 2)
+    keep = 1 / (1 + trust * wrong * squares * (own_share / np.float32(FADES)) ** 2)
     if unsure:
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
     change = (own_share * wrong)[..., None] * broadly_off + (1 - keep)[..., None] * broad
