@@ -31,10 +31,7 @@ from effect.inpaint.offsets import (
 GUIDE_WEIGHT = 16.0  # of the difference from the guide's colours, in calm surroundings, near known pixels
 GUIDE_REACH_PX = 60  # so far into the hole a third of that: there it is a guess
 CALM = 4000.0  # colours that vary so much around the hole halve that: a mean of unlike things guides nowhere
-REPEATED, UNLIKE = (
-    0.25,
-    0.5,
-)  # rarity beside the variance: where a photo repeats itself, and where it does not
+REPEATED, UNLIKE = 0.25, 0.5  # rarity beside the variance: a photo repeats itself, or it does not
 LEAST_TRUST = 0.02  # in the network, where it does: what is there, the photo knows better
 LOOKS_WEIGHT = 400.0  # of how many variances a place's looks are off those that the network expects
 LIKENESS_WEIGHT = 14_000.0  # of the logarithm of how unlikely it thinks that a place resembles what is hidden
@@ -134,8 +131,8 @@ def choice_costs(
 ) -> NDArray[np.float64]:
     """What speaks against each choice by itself: float64 (n, K), inf where it leads to nothing usable.
 
-    Where the photo repeats itself, in perspective, say, no window is quite like the next one: rarity says as little
-    there as the network.
+    Where the photo repeats itself, rarity says as little as the network: in perspective no window is quite like the
+    next one.
     """
     height, width = missing.shape
     known_colours = known_average(picture, ~missing)
