@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -62,12 +61,11 @@ class Models:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_],
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`; beside the hole, the person's loose hair is painted over, too."""
         from effect.inpaint.strands import without_strands
 
-        return self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch, painted)
+        return self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch)
 
     @cached_property
     def inpainter(self) -> Inpainter:

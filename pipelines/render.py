@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,15 +105,16 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
         get_ready(preset.species)
         return estimate_foreground(window.of(rgb), window.of(matte.alpha))
 
-    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
-        begin = cache(lambda: pool.submit(work_beside))
-        with watch.stage("restore"):
-            if ready_plate is None:
-                plate = models.restore(rgb, matte.hole, avoid=matte.others, painted=begin)
-            else:
-                plate = scale_picture(ready_plate, framing)
-        with watch.stage("foreground"):
-            foreground = begin().result()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="beside")
+    beside = pool.submit(work_beside)
+    pool.shutdown(wait=False)  # nothing else follows; and where restoring fails, this is not waited for
+    with watch.stage("restore"):
+        if ready_plate is None:
+            plate = models.restore(rgb, matte.hole, avoid=matte.others)
+        else:
+            plate = scale_picture(ready_plate, framing)
+    with watch.stage("foreground"):
+        foreground = beside.result()
     rgb, plate, alpha = window.of(rgb), window.of(plate), window.of(matte.alpha)
     return Scene(photo=rgb, plate=plate, foreground=foreground, alpha=alpha)
 

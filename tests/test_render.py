@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from pipelines.watch import Watch
 
 
 class Restorer:
-    """In the place of `Models`: restores by `restored`, which is given what begins the work beside it."""
+    """In the place of `Models`: restores by `restored`."""
 
-    def __init__(self, restored: Callable[[Callable[[], object]], None]):
+    def __init__(self, restored: Callable[[], object]):
         self._restored = restored
 
     def load_inpainter(self) -> None:
@@ -30,55 +31,49 @@ class Restorer:
     def people_in(self, rgb: NDArray[np.uint8]) -> None:
         pass
 
-    def restore(
-        self, rgb: NDArray[np.uint8], hole: object, avoid: object, painted: Callable
-    ) -> NDArray[np.uint8]:
-        self._restored(painted)
+    def restore(self, rgb: NDArray[np.uint8], hole: object, avoid: object) -> NDArray[np.uint8]:
+        self._restored()
         return np.zeros_like(rgb)
 
 
-def scene_of(pictures: Pictures, restored: Callable[[Callable[[], object]], None], plate: Path | None = None):
+def scene_of(pictures: Pictures, restored: Callable[[], object], plate: Path | None = None):
     settings = Settings(mask=pictures.mask, plate=plate, edges="fast", preset_name="burst")
     models = Restorer(restored)
     return make_scene(load_photo(pictures.photo), settings.preset(), settings, models, Watch(quiet=True))  # type: ignore[arg-type]
 
 
-def test_drawing_gets_ready_once_the_network_has_painted(monkeypatch: pytest.MonkeyPatch, pictures: Pictures):
-    done: list[str] = []
-    monkeypatch.setattr(render, "get_ready", lambda species: done.append("ready"))
+def fail(words: str) -> None:
+    raise UserError(words)
 
-    def restored(painted: Callable) -> None:
-        done.append("asked")
-        painted().result()
-        painted()
-        done.append("restored")
 
-    scene = scene_of(pictures, restored)
-    assert done == ["asked", "ready", "restored"]
+def test_drawing_gets_ready_beside_the_restoring(monkeypatch: pytest.MonkeyPatch, pictures: Pictures):
+    ready = Event()
+    monkeypatch.setattr(render, "get_ready", lambda species: ready.set())
+    scene = scene_of(pictures, lambda: ready.wait(10) or fail("drawing waits for the plate"))
     assert scene.foreground.shape == scene.photo.shape and not scene.plate.any()
 
 
-@pytest.mark.parametrize("with_plate", [False, True])
-def test_drawing_gets_ready_where_no_network_paints(
-    monkeypatch: pytest.MonkeyPatch, pictures: Pictures, with_plate: bool
-):
+def test_drawing_gets_ready_where_a_plate_is_given(monkeypatch: pytest.MonkeyPatch, pictures: Pictures):
     done: list[str] = []
     monkeypatch.setattr(render, "get_ready", lambda species: done.append("ready"))
-    scene_of(pictures, lambda painted: done.append("restored"), pictures.plate if with_plate else None)
-    assert done == (["ready"] if with_plate else ["restored", "ready"])
+    scene_of(pictures, lambda: done.append("restored"), pictures.plate)
+    assert done == ["ready"]
 
 
 def test_a_fault_of_either_is_told_and_restoring_s_first(monkeypatch: pytest.MonkeyPatch, pictures: Pictures):
-    def fail(words: str) -> None:
-        raise UserError(words)
-
     monkeypatch.setattr(render, "get_ready", lambda species: fail("no textures"))
     with pytest.raises(UserError, match="no textures"):
-        scene_of(pictures, lambda painted: None)
-
-    def restored(painted: Callable) -> None:
-        painted()
-        fail("no background")
-
+        scene_of(pictures, lambda: None)
     with pytest.raises(UserError, match="no background"):
-        scene_of(pictures, restored)
+        scene_of(pictures, lambda: fail("no background"))
+
+
+def test_whoever_fails_to_restore_does_not_wait_for_drawing(
+    monkeypatch: pytest.MonkeyPatch, pictures: Pictures
+):
+    failed, done = Event(), Event()
+    monkeypatch.setattr(render, "get_ready", lambda species: failed.wait(10) and done.set())
+    with pytest.raises(UserError, match="no background"):
+        scene_of(pictures, lambda: fail("no background"))
+    failed.set()
+    assert done.wait(10), "it had not ended, and goes on"

@@ -27,11 +27,9 @@ class Inpainter(Protocol):
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """rgb: uint8 (H, W, 3); hole: bool (H, W), True = missing; avoid: bool (H, W), known pixels that must not be
-        copied into the hole, such as people who stay; sketch: bool (H, W), strokes where the background has edges;
-        painted: called when a network has painted: one core is free from then on.
+        copied into the hole, such as people who stay; sketch: bool (H, W), strokes where the background has edges.
         Returns uint8 (H, W, 3), the plate, which equals rgb outside the hole bit for bit. Raises UserError when
         nothing of the background is left to learn from."""
         ...

@@ -55,7 +55,6 @@ class GatedInpainter:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`."""
         if not hole.any():
@@ -73,7 +72,6 @@ class GatedInpainter:
             return TeleaInpainter().restore(rgb, hole)
         try:
             likely, expected = self.paint(window, rgb, hole, avoid, sketch)
-            painted()
             filled = synthesize(window.of(rgb), window.of(hole), likely, window.of(avoid), expected)
         except FAILURES as error:
             self._notice(f"the inpainting network failed ({error}): using telea instead")

@@ -1,7 +1,5 @@
 """The classical fallback: Telea, "An Image Inpainting Technique Based on the Fast Marching Method", 2004."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +23,8 @@ class TeleaInpainter:
         hole: NDArray[np.bool_],
         avoid: NDArray[np.bool_] | None = None,
         sketch: NDArray[np.bool_] | None = None,
-        painted: Callable[[], object] = lambda: None,
     ) -> NDArray[np.uint8]:
         """See `effect.inpaint.Inpainter.restore`; nothing is copied and no stroke followed, whatever is asked."""
-        painted()  # no network is waited for
         if not hole.any():
             return rgb.copy()
         window = Window.around(hole)
