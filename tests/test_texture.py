@@ -144,7 +144,7 @@ def test_of_what_repeats_itself_the_windows_stay_while_the_light_still_follows_t
     np.testing.assert_allclose((doubted[MIDDLE].astype(float) - truth[MIDDLE]).mean(axis=(0, 1)), 25, atol=5)
 
 
-def test_a_facade_in_perspective_goes_on_with_its_windows():
+def test_more_than_half_of_the_contrast_of_a_facade_in_perspective_comes_back():
     """Each of them is rare, as no other is quite as large, and none is what a network paints, their mean."""
     facade = np.full((300, 400, 3), 205, np.uint8)
     facade[np.ix_(np.arange(300) % 30 < 17, np.arange(400) % 24 < 12)] = 50, 60, 80
