@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Frame = NDArray[np.uint8]
+Result = TypeVar("Result")
+
+
+def begun(work: Callable[[], Result]) -> Future[Result]:
+    """What work() will give, which runs beside whatever follows, and is not waited for unless somebody asks."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="beside")
+    result = pool.submit(work)
+    pool.shutdown(wait=False)  # nothing else follows
+    return result
 
 
 def drawn_ahead(draw: Callable[[int], Frame], indices: Iterable[int], threads: int) -> Iterator[Frame]:

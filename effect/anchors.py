@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from effect.dissolve import Dissolve
 from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Subject
 from effect.species import species_names
 
 MAP_PX = 320  # longer side of the reduced matte on which sizes and spacing are judged
@@ -48,13 +48,13 @@ class Anchors:
 
 
 def plant_anchors(
-    scene: Scene, dissolve: Dissolve, preset: Preset, generator: np.random.Generator
+    subject: Subject, dissolve: Dissolve, preset: Preset, generator: np.random.Generator
 ) -> Anchors:
     """Spread butterflies evenly over the person: smaller and closer at the head, on hands and thin parts."""
-    height, width = scene.alpha.shape
+    height, width = subject.alpha.shape
     scale = min(1.0, MAP_PX / max(height, width))
     reduced = (max(1, round(width * scale)), max(1, round(height * scale)))
-    matte = cv2.resize(scene.alpha, reduced, interpolation=cv2.INTER_AREA)
+    matte = cv2.resize(subject.alpha, reduced, interpolation=cv2.INTER_AREA)
     person = np.where(matte >= 0.5, matte, 0)
     usual_px = preset.size * height * _person_factor(float(person.mean()))
     sizes = usual_px * _local_size(person, usual_px * scale)
@@ -67,7 +67,7 @@ def plant_anchors(
     x_px = np.clip((columns + generator.random(count)) / matte.shape[1] * width, 0, width - 1)
     y_px = np.clip((rows + generator.random(count)) / matte.shape[0] * height, 0, height - 1)
     spread = np.exp(preset.size_spread * np.clip(generator.standard_normal(count), -2, 2))
-    crossing_seconds = _crossing(x_px, y_px, usual_px, scene, dissolve)
+    crossing_seconds = _crossing(x_px, y_px, usual_px, subject, dissolve)
     take_off_seconds = _take_off(x_px, y_px, dissolve, preset, generator)
     peel_seconds, take_off_seconds = _peeling(take_off_seconds, crossing_seconds, preset, generator)
     names = preset.species or tuple(species_names())
@@ -83,20 +83,20 @@ def plant_anchors(
     )
 
 
-def find_perches(scene: Scene, preset: Preset, generator: np.random.Generator) -> NDArray[np.float64]:
+def find_perches(subject: Subject, preset: Preset, generator: np.random.Generator) -> NDArray[np.float64]:
     """Places in the background for `preset.linger` butterflies to settle on, (m, 2) pixels x, y.
 
     Away from the person, where there is room, and on edges of things rather than in the empty air.
     """
     if not preset.linger:
         return np.zeros((0, 2))
-    height, width = scene.alpha.shape
+    height, width = subject.alpha.shape
     margin = np.array([width, height]) * PERCH_MARGIN
     drawn = generator.uniform(margin, (width, height) - margin, (PERCH_CANDIDATES, 2))
     columns, rows = drawn.astype(int).T
     reach = 2 * max(1, round(preset.size * height)) + 1
-    near = cv2.dilate(scene.alpha, np.ones((reach, reach), np.uint8))
-    grey = cv2.cvtColor(cv2.GaussianBlur(scene.plate, (0, 0), 2), cv2.COLOR_RGB2GRAY)
+    near = cv2.dilate(subject.alpha, np.ones((reach, reach), np.uint8))
+    grey = cv2.cvtColor(cv2.GaussianBlur(subject.photo, (0, 0), 2), cv2.COLOR_RGB2GRAY)
     edges = cv2.blur(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), (5, 5))
     liking = edges[rows, columns] - 1000 * near[rows, columns]
     return drawn[np.argsort(-liking, kind="stable")[: preset.linger]]
@@ -168,11 +168,11 @@ def _take_off(
 
 
 def _crossing(
-    x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float, scene: Scene, dissolve: Dissolve
+    x_px: NDArray[np.float64], y_px: NDArray[np.float64], size_px: float, subject: Subject, dissolve: Dissolve
 ) -> NDArray[np.float64]:
     """How long before each anchor the front reaches the first spot that its wings are to cover."""
     step = max(1, round(WING_REACH * size_px) // CROSSING_STEPS)  # every pixel would cost seconds
-    person = scene.alpha[dissolve.box][::step, ::step] >= 0.5
+    person = subject.alpha[dissolve.box][::step, ::step] >= 0.5
     arrival = np.where(person, dissolve.arrival_seconds[::step, ::step], np.float32(np.inf))
     reach = 2 * round(WING_REACH * size_px / step) + 1
     first = cv2.erode(arrival, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from effect.front import eased_time, front_of
 from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Scene, Subject
 
 TIME_GRID = 4096  # arrival times are whole 1/4096 s, so that they do not depend on a machine's last digit
 TILE_PX = 64  # pieces that are either untouched, gone, or worth computing
@@ -56,22 +56,24 @@ class Dissolve:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
-def plan_dissolve(scene: Scene, preset: Preset, generator: np.random.Generator) -> Dissolve:
-    """Draw the arrival field of a scene.
+def plan_dissolve(subject: Subject, preset: Preset, generator: np.random.Generator) -> Dissolve:
+    """Draw the arrival field of a subject.
 
     The front is a sweep across the person bent by noise, spread over the preset's sweep by its easing.
-    Where photo and plate agree and nobody stands, nothing changes, so only the box of the rest is kept.
+    Only the box of what changes is kept.
     """
-    rows, columns = changing_box(scene)
-    progress = front_of(scene, (rows, columns), preset, generator)
+    rows, columns = changing_box(subject)
+    progress = front_of(subject, (rows, columns), preset, generator)
     sweep = preset.sweep_end_seconds - preset.sweep_start_seconds
     begin = preset.photo_still_seconds + preset.sweep_start_seconds
     arrival = begin + sweep * eased_time(progress, preset.easing)
 
-    return timed(arrival, scene, (rows, columns), preset)
+    return timed(arrival, subject, (rows, columns), preset)
 
 
-def timed(arrival: NDArray[np.float32], scene: Scene, box: tuple[slice, slice], preset: Preset) -> Dissolve:
+def timed(
+    arrival: NDArray[np.float32], subject: Subject, box: tuple[slice, slice], preset: Preset
+) -> Dissolve:
     """The dissolve in which the pixels of the box leave at these moments, float32 (h, w).
 
     Nothing may stir while the photo stands still, so what leaves at once is held back a little.
@@ -81,9 +83,9 @@ def timed(arrival: NDArray[np.float32], scene: Scene, box: tuple[slice, slice], 
     earliest = preset.photo_still_seconds + rim_softness / 2
     arrival = _on_time_grid(np.maximum(arrival, earliest))
     rim = _on_time_grid(np.maximum(arrival - RIM_LEAD_SECONDS, earliest))
-    reach_px = max(1, round(EDGE_SHARE * max(scene.size)))
+    reach_px = max(1, round(EDGE_SHARE * max(subject.size)))
     beside = np.ones((2 * reach_px + 1,) * 2, np.uint8)
-    of_person = np.where(scene.alpha[box] >= 0.5, arrival, np.float32(np.inf))
+    of_person = np.where(subject.alpha[box] >= 0.5, arrival, np.float32(np.inf))
     edge = np.minimum(cv2.erode(of_person, beside), arrival)
     return Dissolve(
         top=box[0].start,
@@ -99,10 +101,9 @@ def timed(arrival: NDArray[np.float32], scene: Scene, box: tuple[slice, slice], 
     )
 
 
-def changing_box(scene: Scene) -> tuple[slice, slice]:
-    """Rows and columns that hold every pixel where the person is or where photo and plate differ."""
-    changes = (scene.alpha > 0) | (scene.photo != scene.plate).any(axis=2)
-    rows, columns = np.flatnonzero(changes.any(axis=1)), np.flatnonzero(changes.any(axis=0))
+def changing_box(subject: Subject) -> tuple[slice, slice]:
+    """Rows and columns that hold every pixel that may change."""
+    rows, columns = (np.flatnonzero(subject.changes.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return slice(0, 1), slice(0, 1)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

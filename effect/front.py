@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Subject
 
 NOISE_CELLS = 5  # patches of the coarsest noise along the person's longer side
 NOISE_OCTAVES = 5
@@ -17,14 +17,16 @@ TURN_OVERLAP = 0.15  # of one person's turn: the next one begins before the last
 Field = NDArray[np.float32]
 
 
-def front_of(scene: Scene, box: tuple[slice, slice], preset: Preset, generator: np.random.Generator) -> Field:
+def front_of(
+    subject: Subject, box: tuple[slice, slice], preset: Preset, generator: np.random.Generator
+) -> Field:
     """Progress (0-1) at which the front reaches each pixel of the box, float32 (h, w); people span 0 to 1."""
-    alpha = scene.alpha[box]
+    alpha = subject.alpha[box]
     person = alpha >= 0.5 if (alpha >= 0.5).any() else np.ones(alpha.shape, bool)
     noise = _noise(alpha.shape, generator)
     if preset.order == "together":
         return _paced(_own_front(person, noise, preset), person)
-    turns = _turns(scene.photo[box], person, preset.direction)
+    turns = _turns(subject.photo[box], person, preset.direction)
     slot = 1 / (len(turns) - TURN_OVERLAP * (len(turns) - 1))
     progress = np.zeros(alpha.shape, np.float32)
     for turn, (region, own) in enumerate(turns):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from effect.butterflies import Light
 from effect.grain import grain_level
-from effect.scene import Scene
+from effect.scene import Subject
 
 GLOW_AMBIENT = 1.2
 STEP_PX = 4  # every fourth pixel tells enough of the light
@@ -21,9 +21,9 @@ WARMTH_SHARE, MOST_WARMTH = 0.6, 0.12
 MOST_GRAIN = 6.0
 
 
-def estimate_light(scene: Scene) -> Light:
+def estimate_light(subject: Subject) -> Light:
     """Light from the side on which the photo is brighter, from above and toward the viewer, in the photo's tones."""
-    rgb = scene.photo[::STEP_PX, ::STEP_PX].astype(np.float64) / 255
+    rgb = subject.photo[::STEP_PX, ::STEP_PX].astype(np.float64) / 255
     luma = rgb.mean(axis=2)
     black, bright, white = np.percentile(luma, (1, 93, 99))
     haze = np.minimum(rgb[luma <= black].mean(axis=0), THICKEST_HAZE)
@@ -40,7 +40,7 @@ def estimate_light(scene: Scene) -> Light:
         direction=(aside, 0.6, 0.75),
         rgb=_colour(gain),
         haze_rgb=_colour(haze),
-        grain=float(_on_grid(min(grain_level(scene.photo), MOST_GRAIN))),
+        grain=float(_on_grid(min(grain_level(subject.photo), MOST_GRAIN))),
     )
 
 

@@ -11,7 +11,7 @@ from effect.anchors import TAKE_OFF_LAG, Anchors
 from effect.butterflies import Pose, wing_shape
 from effect.dissolve import Dissolve, timed
 from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Subject
 from effect.species import load_species
 
 LYING = Pose(0.0, 0.0, 1.0, tilt=0.05, forewing_angle=0.05, hindwing_angle=0.05)  # just before take-off
@@ -19,7 +19,7 @@ MOST_EARLY_SECONDS = 1.5  # before the front: wings that reach into somebody els
 SLIVER_PX = 5  # threads between pieces that are thinner than half of this go with their neighbours
 
 
-def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> Dissolve:
+def torn(dissolve: Dissolve, anchors: Anchors, subject: Subject, preset: Preset) -> Dissolve:
     """The dissolve in which a pixel leaves with the first butterfly whose spread wings lie on it.
 
     Where no wings lie, the front passes as before.
@@ -45,4 +45,4 @@ def torn(dissolve: Dissolve, anchors: Anchors, scene: Scene, preset: Preset) -> 
         np.minimum(piece, leaves, out=piece, where=due)
     arrival = np.where(np.isfinite(leaving), leaving, dissolve.arrival_seconds)
     arrival = np.asarray(cv2.medianBlur(arrival, SLIVER_PX))
-    return timed(arrival, scene, dissolve.box, preset)
+    return timed(arrival, subject, dissolve.box, preset)

@@ -13,6 +13,29 @@ from effect.spread import carried_on
 
 
 @dataclass(frozen=True)
+class Subject:
+    """Who leaves, as it is known before the background is restored: what a clip is planned from. C-contiguous.
+
+    photo:   RGB uint8 (H, W, 3), the photo as given
+    alpha:   float32 (H, W) in 0-1, how much of each pixel is the person
+    changes: bool (H, W), where the clip may end with anything else than the photo
+    """
+
+    photo: NDArray[np.uint8]
+    alpha: NDArray[np.float32]
+    changes: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        for name in ("photo", "alpha", "changes"):
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name)))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames in pixels."""
+        return self.photo.shape[1], self.photo.shape[0]
+
+
+@dataclass(frozen=True)
 class Scene:
     """Four pictures of one output frame's size (H, W), kept C-contiguous, as compiled loops need them.
 
@@ -35,6 +58,12 @@ class Scene:
                 raise ValueError(f"{name} is {picture.dtype} {picture.shape}, the alpha is {shape}")
             object.__setattr__(self, name, np.ascontiguousarray(picture))
         object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What of it a clip is planned from."""
+        changes = (self.alpha > 0) | (self.photo != self.plate).any(axis=2)
+        return Subject(self.photo, self.alpha, changes)
 
     @cached_property
     def cut_from(self) -> NDArray[np.uint8]:

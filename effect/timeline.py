@@ -15,7 +15,7 @@ from effect.flight import smooth
 from effect.light import estimate_light, glowing
 from effect.pieces import torn
 from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Subject
 from effect.swarm import Swarm, out_and_back, plan_swarm
 
 DUSK_SECONDS = 0.8
@@ -46,21 +46,21 @@ class Timeline:
         return float(forward / self.fps)
 
 
-def plan(scene: Scene, preset: Preset, seed: int, fps: Fraction) -> Timeline:
+def plan(subject: Subject, preset: Preset, seed: int, fps: Fraction) -> Timeline:
     """Draw every random number of a clip from `seed` and lay out all frames."""
     generator = np.random.default_rng(seed)
     frame_count = preset.frame_count(fps)
     one_way_count = frame_count // 2 + 1 if preset.loop else frame_count
-    dissolve = plan_dissolve(scene, preset, generator)
-    anchors = plant_anchors(scene, dissolve, preset, generator)
-    dissolve = torn(dissolve, anchors, scene, preset)
-    perches = find_perches(scene, preset, generator)
-    swarm = plan_swarm(anchors, perches, scene.size, preset, one_way_count, fps, generator)
+    dissolve = plan_dissolve(subject, preset, generator)
+    anchors = plant_anchors(subject, dissolve, preset, generator)
+    dissolve = torn(dissolve, anchors, subject, preset)
+    perches = find_perches(subject, preset, generator)
+    swarm = plan_swarm(anchors, perches, subject.size, preset, one_way_count, fps, generator)
     if preset.loop:
         coming_back = preset.backward()
-        returning = plan_swarm(anchors, perches, scene.size, coming_back, one_way_count, fps, generator)
+        returning = plan_swarm(anchors, perches, subject.size, coming_back, one_way_count, fps, generator)
         swarm = out_and_back(swarm, returning, frame_count)
-    light = glowing(estimate_light(scene), preset.glow)
+    light = glowing(estimate_light(subject), preset.glow)
     dusk = _dusk(preset, frame_count, fps)
     return Timeline(fps, frame_count, preset.reverse, preset.loop, dissolve, swarm, light, dusk)
 

@@ -31,14 +31,13 @@ from effect.ahead import drawn_ahead
 from effect.butterflies import Pose, draw_butterfly
 from effect.compositor import frame_at
 from effect.formats import VIDEO, recipe_for
-from effect.photo import load_photo
 from effect.preset import load_preset
 from effect.scene import Scene
 from effect.species import load_species
 from effect.timeline import Timeline, plan
 from effect.yuv import yuv420_bt709
 from pipelines.models import Models
-from pipelines.render import make_scene
+from pipelines.render import prepare
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -85,7 +84,7 @@ def demo_scene(size: tuple[int, int]) -> Scene:
     """The demo photo at this size (width, height), with its person and its background."""
     settings, watch = Settings(size=size), Watch(quiet=True)
     with Models(settings, watch) as models:
-        return make_scene(load_photo(DEMO), settings.preset(), settings, models, watch)
+        return prepare(DEMO, settings, models, watch)[0]
 
 
 def resized(scene: Scene, size: tuple[int, int]) -> Scene:
@@ -96,7 +95,7 @@ def resized(scene: Scene, size: tuple[int, int]) -> Scene:
 
 
 def planned(scene: Scene, butterflies: int) -> Timeline:
-    return plan(scene, load_preset("classic", {"butterflies": str(butterflies)}), SEED, FPS)
+    return plan(scene.subject, load_preset("classic", {"butterflies": str(butterflies)}), SEED, FPS)
 
 
 def busiest(timeline: Timeline, count: int) -> range:

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from effect.compositor import frame_at
-from effect.photo import load_photo
 from effect.preset import DEFAULT_PRESET, Preset, load_preset, preset_names
 from effect.scene import Scene
 from effect.timeline import Timeline, plan
 from pipelines.models import Models
-from pipelines.render import make_scene
+from pipelines.render import prepare
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -45,18 +44,18 @@ def draw_all(folder: Path) -> None:
             preset = load_preset(name)
             if preset.frame not in scenes:
                 framed = Settings(preset_name=name)
-                scenes[preset.frame] = make_scene(load_photo(PHOTO), preset, framed, models, watch)
+                scenes[preset.frame], _ = prepare(PHOTO, framed, models, watch)
             scene = scenes[preset.frame]
             poster = poster_of(scene, preset, settings.seed, Fraction(preset.fps))
             _save(_at_height(poster, STILL_HEIGHT_PX), folder / "presets" / f"{name}.webp", STILL_BYTES)
             if name == DEFAULT_PRESET:
-                timeline = plan(scene, preset, settings.seed, Fraction(preset.fps))
+                timeline = plan(scene.subject, preset, settings.seed, Fraction(preset.fps))
                 _save(sheet_of(scene, preset, timeline), folder / "contact_sheet.webp", SHEET_BYTES)
 
 
 def poster_of(scene: Scene, preset: Preset, seed: int, fps: Fraction) -> NDArray[np.uint8]:
     """The frame that shows what a preset is like, half of the person still there: uint8 (H, W, 3)."""
-    timeline = plan(scene, preset, seed, fps)
+    timeline = plan(scene.subject, preset, seed, fps)
     return frame_at(scene, timeline, frame_index(preset, timeline, STILL_MOMENT))
 
 

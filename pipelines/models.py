@@ -55,18 +55,6 @@ class Models:
         """Load the inpainter, or say at once what is wrong with it; the rest of it loads beside the next stages."""
         _ = self.inpainter
 
-    def restore(
-        self,
-        rgb: NDArray[np.uint8],
-        hole: NDArray[np.bool_],
-        avoid: NDArray[np.bool_],
-        sketch: NDArray[np.bool_] | None = None,
-    ) -> NDArray[np.uint8]:
-        """See `effect.inpaint.Inpainter.restore`; beside the hole, the person's loose hair is painted over, too."""
-        from effect.inpaint.strands import without_strands
-
-        return self.inpainter.restore(without_strands(rgb, hole, avoid), hole, avoid, sketch)
-
     @cached_property
     def inpainter(self) -> Inpainter:
         """The inpainter; not loaded while plates are given."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from effect.errors import UserError
 from effect.framing import framing_of, scale_picture
+from effect.inpaint.strands import without_strands
 from effect.photo import load_photo
 from effect.segment import Matte
 from pipelines.models import Models
@@ -30,7 +31,8 @@ def row_of(path: Path, settings: Settings, models: Models) -> list[np.ndarray]:
     framing = framing_of(photo.size)
     matte = find_person(photo, framing.scaled_size, settings, models)
     rgb = scale_picture(photo.rgb, framing)
-    plate = models.restore(rgb, matte.hole, avoid=matte.others)
+    bare = without_strands(rgb, matte.hole, matte.others)
+    plate = models.inpainter.restore(bare, matte.hole, matte.others)
     return [rgb, seen(matte), plate, fill_with_telea(rgb, matte.hole), fill_with_patches(rgb, matte.hole)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.ahead import drawn_ahead, get_ready
+from effect.ahead import begun, drawn_ahead, get_ready
 from effect.clip import vanish_clip
 from effect.compositor import frame_at
 from effect.cutout import Cutout
@@ -24,9 +23,9 @@ from effect.framing import (
     scale_points,
     window_around,
 )
+from effect.inpaint.strands import without_strands
 from effect.photo import Photo, load_mask, load_photo, load_plate
-from effect.preset import Preset
-from effect.scene import Scene
+from effect.scene import Scene, Subject
 from effect.segment import Matte, matte_from_mask, matte_of
 from effect.segment.matting import estimate_foreground
 from effect.timeline import Timeline, plan
@@ -78,20 +77,15 @@ def photo_clip(photo_path: Path, settings: Settings) -> VideoClip:
 
 
 def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) -> tuple[Scene, Timeline]:
-    """All that is needed to draw any frame of one photo's clip."""
+    """All that is needed to draw any frame of one photo's clip.
+
+    While the background is restored, the clip is planned: that takes long, and needs to know only where it changes.
+    """
     preset = settings.preset()
     fps = settings.frame_rate(preset)
     with watch.stage("load"):
         photo = load_photo(photo_path)
-    scene = make_scene(photo, preset, settings, models, watch)
-    with watch.stage("plan"):
-        timeline = plan(scene, preset, settings.seed, fps)
-    return scene, timeline
-
-
-def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models, watch: Watch) -> Scene:
-    """Everything a clip is drawn from: the photo, its person and its background, cropped to the frame."""
-    ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
+        ready_plate = load_plate(settings.plate, photo.size) if settings.plate else None
     framing = settings.framing(preset, photo.size)
     if ready_plate is None:
         models.load_inpainter()
@@ -99,24 +93,27 @@ def make_scene(photo: Photo, preset: Preset, settings: Settings, models: Models,
     with watch.stage("segment"):
         matte = find_person(photo, framing.scaled_size, settings, models)
     rgb = scale_picture(photo.rgb, framing)
-    window = window_around(matte.alpha, framing)
-
-    def work_beside() -> NDArray[np.uint8]:
-        get_ready(preset.species)
-        return estimate_foreground(window.of(rgb), window.of(matte.alpha))
-
-    pool = ThreadPoolExecutor(1, thread_name_prefix="beside")
-    beside = pool.submit(work_beside)
-    pool.shutdown(wait=False)  # nothing else follows; and where restoring fails, this is not waited for
     with watch.stage("restore"):
         if ready_plate is None:
-            plate = models.restore(rgb, matte.hole, avoid=matte.others)
+            plate = without_strands(rgb, matte.hole, matte.others)
         else:
             plate = scale_picture(ready_plate, framing)
-    with watch.stage("foreground"):
-        foreground = beside.result()
-    rgb, plate, alpha = window.of(rgb), window.of(plate), window.of(matte.alpha)
-    return Scene(photo=rgb, plate=plate, foreground=foreground, alpha=alpha)
+    changes = (matte.alpha > 0) | matte.hole | (rgb != plate).any(axis=2)
+    window = window_around(matte.alpha, framing)
+    subject = Subject(window.of(rgb), window.of(matte.alpha), window.of(changes))
+
+    def work_beside() -> tuple[NDArray[np.uint8], Timeline]:
+        get_ready(preset.species)
+        foreground = estimate_foreground(subject.photo, subject.alpha)
+        return foreground, plan(subject, preset, settings.seed, fps)
+
+    beside = begun(work_beside)  # where restoring fails, this is not waited for
+    with watch.stage("restore"):
+        if ready_plate is None:
+            plate = models.inpainter.restore(plate, matte.hole, matte.others)
+    with watch.stage("plan"):
+        foreground, timeline = beside.result()
+    return Scene(subject.photo, window.of(plate), foreground, subject.alpha), timeline
 
 
 def find_person(photo: Photo, size: tuple[int, int], settings: Settings, models: Models) -> Matte:

@@ -9,6 +9,7 @@ import numpy as np
 
 from effect.compositor import frame_at
 from effect.errors import UserError
+from effect.inpaint.strands import without_strands
 from effect.output import check_output
 from effect.photo import IMAGE_ENDINGS, Photo, load_photo, load_sketch, save_image
 from pipelines.contact_sheet import sheet_of
@@ -39,7 +40,8 @@ def restore(
     with watch.stage("segment"):
         matte = find_person(photo, photo.size, settings, models)
     with watch.stage("restore"):
-        plate = models.restore(photo.rgb, matte.hole, matte.others, strokes)
+        bare = without_strands(photo.rgb, matte.hole, matte.others)
+        plate = models.inpainter.restore(bare, matte.hole, matte.others, strokes)
     save_image(plate, output, settings.force)
     return {"output": str(output), "size": list(photo.size), **watch.report()}
 

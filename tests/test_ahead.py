@@ -46,7 +46,7 @@ def test_a_fault_in_a_thread_reaches_the_caller() -> None:
 
 def test_threads_draw_the_same_clip_as_one() -> None:
     scene = figure_scene(120, 90)
-    timeline = plan(scene, load_preset("night"), 7, Fraction(10))
+    timeline = plan(scene.subject, load_preset("night"), 7, Fraction(10))
     draw = partial(frame_at, scene, timeline)
     for index, frame in enumerate(drawn_ahead(draw, range(timeline.frame_count), 4)):
         assert np.array_equal(frame, draw(index))

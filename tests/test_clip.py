@@ -27,7 +27,9 @@ def make_scene() -> Scene:
 @pytest.mark.parametrize("fps", [Fraction(8), Fraction(30000, 1001)])
 def test_each_frame_is_shown_for_its_time(fps: Fraction) -> None:
     scene = make_scene()
-    timeline = plan(scene, load_preset("classic", {"butterflies": "12"}).scaled_to(1.0), seed=3, fps=fps)
+    timeline = plan(
+        scene.subject, load_preset("classic", {"butterflies": "12"}).scaled_to(1.0), seed=3, fps=fps
+    )
     clip = vanish_clip(scene, timeline)
     assert clip.size == (64, 96) and clip.fps == pytest.approx(float(fps))
     assert clip.duration == pytest.approx(timeline.frame_count / fps, abs=1e-3)
@@ -43,7 +45,12 @@ def test_clips_can_be_joined() -> None:
     scene = make_scene()
     clip = vanish_clip(
         scene,
-        plan(scene, load_preset("classic", {"butterflies": "12"}).scaled_to(1.0), seed=3, fps=Fraction(8)),
+        plan(
+            scene.subject,
+            load_preset("classic", {"butterflies": "12"}).scaled_to(1.0),
+            seed=3,
+            fps=Fraction(8),
+        ),
     )
     joined = concatenate_videoclips([clip, clip])
     assert joined.duration == pytest.approx(2 * clip.duration)

@@ -18,7 +18,7 @@ FPS = Fraction(12)
 
 
 def planned(name: str = "classic", seed: int = 1, **overrides: str) -> Timeline:
-    return plan(SCENE, load_preset(name, overrides), seed, FPS)
+    return plan(SCENE.subject, load_preset(name, overrides), seed, FPS)
 
 
 TIMELINE = planned(butterflies="60")
@@ -39,7 +39,7 @@ def test_a_reversed_clip_goes_from_the_plate_to_the_photo() -> None:
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3])
 def test_even_the_shortest_clip_has_both_ends(seconds: float) -> None:
-    timeline = plan(SCENE, load_preset("classic").scaled_to(seconds), 1, FPS)
+    timeline = plan(SCENE.subject, load_preset("classic").scaled_to(seconds), 1, FPS)
     assert timeline.frame_count >= 2
     assert np.array_equal(frame_at(SCENE, timeline, 0), SCENE.photo)
     assert np.array_equal(frame_at(SCENE, timeline, timeline.frame_count - 1), SCENE.plate)
@@ -87,7 +87,7 @@ def test_nothing_changes_outside_the_person_and_the_butterflies(index: int) -> N
     swarm = TIMELINE.swarm
     rows, columns = np.mgrid[0 : frame.shape[0], 0 : frame.shape[1]]
     may_change = np.zeros(frame.shape[:2], bool)
-    may_change[changing_box(SCENE)] = True
+    may_change[changing_box(SCENE.subject)] = True
     for butterfly in swarm.visible(index):
         reach = 1.7 * swarm.size_px[index, butterfly] + 4 * swarm.blur_px[index, butterfly] + 3
         beside = np.abs(columns - swarm.x_px[index, butterfly]) > reach

@@ -14,7 +14,7 @@ from pipelines.contact_sheet import SHEET_MOMENTS, frame_index
 FPS = Fraction(10)
 SCENE = figure_scene(60, 45)
 PRESETS = {name: load_preset(name, {"butterflies": "1"}) for name in ("classic", "appear")}
-TIMELINES = {name: plan(SCENE, preset, 0, FPS) for name, preset in PRESETS.items()}
+TIMELINES = {name: plan(SCENE.subject, preset, 0, FPS) for name, preset in PRESETS.items()}
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -47,7 +47,7 @@ def covered(scene: Scene, timeline: Timeline, index: int) -> tuple[float, float]
 
 @pytest.mark.parametrize("name", preset_names())
 def test_butterflies_cover_what_vanishes(name: str) -> None:
-    timeline = plan(SCENE, load_preset(name), 1, FPS)
+    timeline = plan(SCENE.subject, load_preset(name), 1, FPS)
     arrival = timeline.dissolve.arrival_seconds[SCENE.alpha[timeline.dissolve.box] > 0.5]
     seconds = np.quantile(arrival, np.linspace(0.02, 0.98, MOMENTS))
     last = timeline.frame_count - 2

@@ -26,7 +26,7 @@ def clean(scene: Scene) -> Scene:
 
 
 SCENE = clean(figure_scene())
-TIMELINE = plan(SCENE, load_preset("classic"), 3, FPS)
+TIMELINE = plan(SCENE.subject, load_preset("classic"), 3, FPS)
 
 
 def laid_over(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ SCENE = figure_scene()
 
 
 def planned(seed: int = 1, scene: Scene = SCENE, **overrides: str) -> Dissolve:
-    return plan_dissolve(scene, load_preset("classic", overrides), np.random.default_rng(seed))
+    return plan_dissolve(scene.subject, load_preset("classic", overrides), np.random.default_rng(seed))
 
 
 def test_starts_as_the_photo_and_ends_as_the_plate_bit_for_bit() -> None:
@@ -38,7 +38,7 @@ def test_the_photo_stands_still_before_the_sweep_even_if_it_starts_at_once() -> 
 
 
 def test_only_the_box_changes() -> None:
-    rows, columns = changing_box(SCENE)
+    rows, columns = changing_box(SCENE.subject)
     outside = np.ones(SCENE.alpha.shape, bool)
     outside[rows, columns] = False
     assert outside.any()

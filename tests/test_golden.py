@@ -38,7 +38,7 @@ def drawn(name: str) -> NDArray[np.uint8]:
     if name in POSTERS:
         return poster_of(POSTER_SCENE, load_preset(POSTERS[name]), 7, FPS)
     preset, second = MOMENTS[name]
-    return frame_at(SCENE, plan(SCENE, load_preset(preset), 7, FPS), round(second * FPS))
+    return frame_at(SCENE, plan(SCENE.subject, load_preset(preset), 7, FPS), round(second * FPS))
 
 
 @pytest.mark.parametrize("name", [*MOMENTS, *POSTERS])

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from scenes import figure_scene
 
 from effect.light import THICKEST_HAZE, estimate_light, glowing
-from effect.scene import Scene
+from effect.scene import Subject
 
 SCENE = figure_scene()
 
 
-def lit(photo: NDArray[np.float64]) -> Scene:
-    return replace(SCENE, photo=np.clip(np.rint(photo), 0, 255).astype(np.uint8))
+def lit(photo: NDArray[np.float64]) -> Subject:
+    return replace(SCENE.subject, photo=np.clip(np.rint(photo), 0, 255).astype(np.uint8))
 
 
 def test_light_comes_from_the_brighter_side() -> None:
@@ -57,7 +57,7 @@ def test_a_photo_without_a_tone_between_black_and_white_has_no_grain() -> None:
 
 
 def test_what_glows_is_lit_from_all_sides_and_lights_up_its_surroundings() -> None:
-    light = estimate_light(SCENE)
+    light = estimate_light(SCENE.subject)
     lantern = glowing(light, 1.0)
     assert lantern.ambient > 1 > light.ambient and lantern.halo == 1 and light.halo == 0
     assert glowing(light, 0.0) == light

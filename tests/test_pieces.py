@@ -20,9 +20,9 @@ PERSON = SCENE.alpha >= 0.5
 @cache
 def planned() -> tuple[Dissolve, Anchors, Dissolve]:
     generator = np.random.default_rng(1)
-    front = plan_dissolve(SCENE, PRESET, generator)
-    anchors = plant_anchors(SCENE, front, PRESET, generator)
-    return front, anchors, torn(front, anchors, SCENE, PRESET)
+    front = plan_dissolve(SCENE.subject, PRESET, generator)
+    anchors = plant_anchors(SCENE.subject, front, PRESET, generator)
+    return front, anchors, torn(front, anchors, SCENE.subject, PRESET)
 
 
 def test_all_of_a_piece_leaves_at_one_moment() -> None:
@@ -54,7 +54,7 @@ def test_a_piece_goes_when_the_first_butterfly_on_it_takes_off() -> None:
 
 def test_without_butterflies_the_front_passes_as_a_whole() -> None:
     nobody = load_preset("classic", {"butterflies": "0"})
-    front = plan_dissolve(SCENE, nobody, np.random.default_rng(1))
-    anchors = plant_anchors(SCENE, front, nobody, np.random.default_rng(1))
-    same = torn(front, anchors, SCENE, nobody)
+    front = plan_dissolve(SCENE.subject, nobody, np.random.default_rng(1))
+    anchors = plant_anchors(SCENE.subject, front, nobody, np.random.default_rng(1))
+    same = torn(front, anchors, SCENE.subject, nobody)
     assert np.array_equal(same.arrival_seconds, front.arrival_seconds)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from conftest import Pictures
 from effect.errors import UserError
-from effect.photo import load_photo
+from effect.scene import Scene
 from pipelines import render
-from pipelines.render import make_scene
+from pipelines.render import prepare
 from pipelines.settings import Settings
 from pipelines.watch import Watch
 
@@ -31,15 +31,19 @@ class Restorer:
     def people_in(self, rgb: NDArray[np.uint8]) -> None:
         pass
 
+    @property
+    def inpainter(self) -> Restorer:
+        return self
+
     def restore(self, rgb: NDArray[np.uint8], hole: object, avoid: object) -> NDArray[np.uint8]:
         self._restored()
         return np.zeros_like(rgb)
 
 
-def scene_of(pictures: Pictures, restored: Callable[[], object], plate: Path | None = None):
+def scene_of(pictures: Pictures, restored: Callable[[], object], plate: Path | None = None) -> Scene:
     settings = Settings(mask=pictures.mask, plate=plate, edges="fast", preset_name="burst")
     models = Restorer(restored)
-    return make_scene(load_photo(pictures.photo), settings.preset(), settings, models, Watch(quiet=True))  # type: ignore[arg-type]
+    return prepare(pictures.photo, settings, models, Watch(quiet=True))[0]  # type: ignore[arg-type]
 
 
 def fail(words: str) -> None:

@@ -21,7 +21,7 @@ SCENE = figure_scene(120, 90)
 
 
 def timeline(name: str = "classic", **overrides: str) -> Timeline:
-    return plan(SCENE, load_preset(name, {"butterflies": "40", **overrides}), 3, FPS)
+    return plan(SCENE.subject, load_preset(name, {"butterflies": "40", **overrides}), 3, FPS)
 
 
 @pytest.fixture(scope="module")

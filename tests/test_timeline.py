@@ -23,7 +23,7 @@ FPS = Fraction(30)
 def fresh(
     name: str = "classic", seed: int = 1, fps: Fraction = FPS, scene: Scene = SCENE, **overrides: str
 ) -> Timeline:
-    return plan(scene, load_preset(name, overrides), seed, fps)
+    return plan(scene.subject, load_preset(name, overrides), seed, fps)
 
 
 @cache
@@ -240,5 +240,5 @@ def test_farther_butterflies_are_drawn_first() -> None:
 
 def test_light_comes_from_the_brighter_side() -> None:
     ramp = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8)[None, :, None], (HEIGHT, 1, 3))
-    assert estimate_light(dataclasses.replace(SCENE, photo=ramp)).direction[0] > 0.2
-    assert estimate_light(dataclasses.replace(SCENE, photo=ramp[:, ::-1].copy())).direction[0] < -0.2
+    assert estimate_light(dataclasses.replace(SCENE.subject, photo=ramp)).direction[0] > 0.2
+    assert estimate_light(dataclasses.replace(SCENE.subject, photo=ramp[:, ::-1].copy())).direction[0] < -0.2
