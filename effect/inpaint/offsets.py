@@ -41,8 +41,9 @@ def common_offsets(
     nearest_px = max(4, int(max(height, width) * NEAREST_SHARE))
     matches = random_matches(whole, seed=1)
     evenly = np.ones(usable.shape, np.uint8)
-    reach_px = max(height, width)
-    costs = search(picture, evenly, whole, whole, matches, (0, nearest_px, reach_px), SEARCH_SWEEPS, 1)
+    none_alike = np.zeros(usable.shape, bool)
+    limits = (0, nearest_px, max(height, width))
+    costs = search(picture, evenly, whole, whole, matches, none_alike, limits, SEARCH_SWEEPS, 1)
     found = whole & (costs < UNLIMITED)
     steps = (matches - pixel_grid(height, width))[found]
     differences = np.minimum(costs / (2 * RADIUS + 1) ** 2, MOST_DIFFERENCE).astype(np.float32)
@@ -75,8 +76,9 @@ def with_guided_offsets(
     for border in (targets, targets.T):
         border[:RADIUS] = border[-RADIUS:] = False
     matches = random_matches(whole, seed=1)
+    evenly, none_alike = np.ones(missing.shape, np.uint8), np.zeros(missing.shape, bool)
     limits = (GUIDED_HEIGHT_PENALTY, 0, max(height, width))
-    search(soft, np.ones(missing.shape, np.uint8), targets, whole, matches, limits, GUIDED_SWEEPS, 1)
+    search(soft, evenly, targets, whole, matches, none_alike, limits, GUIDED_SWEEPS, 1)
     found = commonest((matches - pixel_grid(height, width))[targets], missing.shape)
     new = [offset for offset in found if not (np.abs(offsets - offset).max(axis=1) <= 1).any()]
     return np.concatenate([offsets, np.array(new[:GUIDED], np.int32).reshape(-1, 2)])

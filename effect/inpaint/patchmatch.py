@@ -36,13 +36,14 @@ def distance(levels, belief, height_penalty, row, column, other_row, other_colum
 
 
 @compiled
-def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  # type: ignore[no-untyped-def]
+def search(picture, belief, targets, sources, matches, alike, limits, sweeps, seed):  # type: ignore[no-untyped-def]
     """PatchMatch (Barnes et al., SIGGRAPH 2009): improve `matches` in place; returns their costs, int32 (H, W).
 
     picture: uint8 (H, W, 3); targets, sources: bool (H, W), patch centres at least RADIUS from the border;
-    matches: int32 (H, W, 2), row and column of a source for every target; belief: uint8 (H, W), how much a pixel of
-    a target counts; limits: three ints, the cost of a whole picture's height between target and source, the least
-    distance between them and the radius of the search around a match, both in pixels along the longer axis.
+    matches: int32 (H, W, 2), row and column of a source for every target; alike: bool (H, W), whose patches are known
+    to be equal to their matches; belief: uint8 (H, W), how much a pixel of a target counts; limits: three ints, the
+    cost of a whole picture's height between target and source, the least distance between them and the radius of the
+    search around a match, both in pixels along the longer axis.
     """
     height, width = targets.shape
     levels = np.ascontiguousarray(picture).reshape(height, 3 * width)
@@ -55,7 +56,9 @@ def search(picture, belief, targets, sources, matches, limits, sweeps, seed):  #
             if targets[row, column]:
                 y, x = matches[row, column]
                 cost = unlimited
-                if max(abs(y - row), abs(x - column)) >= nearest_px:
+                if alike[row, column]:
+                    cost = height_penalty * abs(row - y) // height
+                elif max(abs(y - row), abs(x - column)) >= nearest_px:
                     cost = distance(levels, beliefs, height_penalty, row, column, y, x, unlimited)
                 costs[row, column] = cost
 
@@ -110,6 +113,33 @@ def random_matches(sources: NDArray[np.bool_], seed: int) -> NDArray[np.int32]:
 
 
 @compiled
+def carried_on(matches, row, column):  # type: ignore[no-untyped-def]
+    """Whether all matches around a pixel are its own, moved along: the patches overlap, but say the same."""
+    height, width = matches.shape[:2]
+    if not (RADIUS + OVERLAP <= row < height - RADIUS - OVERLAP):
+        return False
+    if not (RADIUS + OVERLAP <= column < width - RADIUS - OVERLAP):
+        return False
+    own_y, own_x = matches[row, column]
+    for dy in range(-OVERLAP, OVERLAP + 1):
+        for dx in range(-OVERLAP, OVERLAP + 1):
+            y, x = matches[row + dy, column + dx]
+            if y != own_y + dy or x != own_x + dx:
+                return False
+    return True
+
+
+@compiled
+def copies(matches, missing):  # type: ignore[no-untyped-def]
+    """The missing pixels that `rebuild` copies, bool (H, W); all others it knows, or mixes."""
+    result = np.zeros(missing.shape, np.bool_)
+    for row in range(len(missing)):
+        for column in range(missing.shape[1]):
+            result[row, column] = missing[row, column] and carried_on(matches, row, column)
+    return result
+
+
+@compiled
 def rebuild(picture, missing, matches, costs, belief):  # type: ignore[no-untyped-def]
     """Every missing pixel as the average of what the matches of the patches around it say: uint8 (H, W, 3).
 
@@ -121,6 +151,9 @@ def rebuild(picture, missing, matches, costs, belief):  # type: ignore[no-untype
     for row in range(height):
         for column in range(width):
             if not missing[row, column]:
+                continue
+            if carried_on(matches, row, column):
+                result[row, column] = picture[matches[row, column, 0], matches[row, column, 1]]
                 continue
             total, red, green, blue = 0.0, 0.0, 0.0, 0.0
             for dy in range(-OVERLAP, OVERLAP + 1):

@@ -48,7 +48,8 @@ def solve(wanted: NDArray[np.float32], missing: NDArray[np.bool_], screening: fl
         coarse_wanted = np.multiply(resize(wanted, half, cv2.INTER_AREA), 4, dtype=np.float32)
         coarse_missing = cv2.resize(missing.astype(np.float32), half, interpolation=cv2.INTER_AREA) > 0.5
         coarse = solve(coarse_wanted, coarse_missing, 4 * screening)
-        correction = resize(coarse, (width, height), cv2.INTER_LINEAR) * missing[..., None]
+        larger = resize(coarse, (width, height), cv2.INTER_LINEAR)
+        correction = np.asarray(cv2.copyTo(larger, missing.view(np.uint8)), np.float32)
     relax(correction, wanted, missing, screening)
     return correction
 
@@ -139,15 +140,21 @@ def relax(correction, wanted, missing, screening):  # type: ignore[no-untyped-de
         for pixel in range(len(rows)):
             row, column = rows[pixel], columns[pixel]
             red = green = blue = count = np.float32(0)
-            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            for dy, dx in ((0, 1), (1, 0), (-1, 0)):
                 y, x = row + dy, column + dx
-                if 0 <= y < height and 0 <= x < width:
+                if 0 <= y < height and x < width:
                     red += correction[y, x, 0]
                     green += correction[y, x, 1]
                     blue += correction[y, x, 2]
                     count += np.float32(1)
+            count += np.float32(column > 0)
             share = pull / (count + np.float32(screening))
             here, target = correction[row, column], wanted[row, column]
-            here[0] = keep * here[0] + share * (red - target[0])
-            here[1] = keep * here[1] + share * (green - target[1])
-            here[2] = keep * here[2] + share * (blue - target[2])
+            red = keep * here[0] + share * (red - target[0])
+            green = keep * here[1] + share * (green - target[1])
+            blue = keep * here[2] + share * (blue - target[2])
+            if column > 0:  # last, as it has only just been found
+                red += share * correction[row, column - 1, 0]
+                green += share * correction[row, column - 1, 1]
+                blue += share * correction[row, column - 1, 2]
+            here[0], here[1], here[2] = red, green, blue

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.compiled import compiled
 from effect.grain import grain_level
 from effect.inpaint.align import align
 from effect.inpaint.average import known_average
@@ -102,7 +103,7 @@ def fit(
     places: NDArray[np.int32],
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """The picture (H, W, 3) painted from its places (H, W, 2), and the places after fitting them to each other."""
-    from effect.inpaint.patchmatch import RADIUS, rebuild, search
+    from effect.inpaint.patchmatch import RADIUS, copies, rebuild, search
 
     square = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
     touched = cv2.dilate(missing.astype(np.uint8), square) > 0
@@ -115,8 +116,9 @@ def fit(
     belief = belief_in(missing)
     matches = move_to_usable(places, sources)
     picture = rebuild(picture, missing, matches, np.zeros(missing.shape, np.int32), belief)
+    alike = cv2.erode(copies(matches, missing).astype(np.uint8), square) > 0
     limits = (HEIGHT_PENALTY, 0, FIT_REACH_PX)
-    costs = search(picture, belief, targets, sources, matches, limits, FIT_SWEEPS, missing.shape[0])
+    costs = search(picture, belief, targets, sources, matches, alike, limits, FIT_SWEEPS, missing.shape[0])
     return rebuild(picture, missing, matches, costs, belief), carry_to_border(matches, RADIUS)
 
 
@@ -195,16 +197,27 @@ def enlarge(places: NDArray[np.int32], size: tuple[int, int]) -> NDArray[np.int3
     """The places (h, w, 2) of a smaller picture for the pixels of one of this size, offsets grown in proportion."""
     width, height = size
     small = places.shape[:2]
-    rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), small, strict=True))
     offsets = (places - pixel_grid(*small)) * np.array([height / small[0], width / small[1]])
-    enlarged = np.rint(offsets).astype(np.int32)[rows[:, None], columns] + pixel_grid(height, width)
-    return np.clip(enlarged, 0, [height - 1, width - 1], dtype=np.int32)
+    return moved_by(np.rint(offsets).astype(np.int32), height, width)
+
+
+@compiled
+def moved_by(offsets, height, width):  # type: ignore[no-untyped-def]
+    """Where every pixel of a larger picture leads with the offset, int32 (h, w, 2), of the smaller pixel that it is
+    part of: int32 (height, width, 2)."""
+    places = np.empty((height, width, 2), np.int32)
+    for row in range(height):
+        for column in range(width):
+            down, right = offsets[row * len(offsets) // height, column * offsets.shape[1] // width]
+            places[row, column, 0] = min(max(row + down, 0), height - 1)
+            places[row, column, 1] = min(max(column + right, 0), width - 1)
+    return places
 
 
 def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The places (H, W, 2), those that are not usable (H, W) moved to the nearest that is."""
     moved = places.copy()
-    misplaced = ~usable[places[..., 0], places[..., 1]]
+    misplaced = leading_into(places, ~usable)
     if not misplaced.any():
         return moved
     _, areas = cv2.distanceTransformWithLabels(
@@ -215,6 +228,16 @@ def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDAr
     rows, columns = places[misplaced].T
     moved[misplaced] = np.stack(np.divmod(nearest[areas[rows, columns]], usable.shape[1]), axis=1)
     return moved
+
+
+@compiled
+def leading_into(places, region):  # type: ignore[no-untyped-def]
+    """Whether each place, int32 (H, W, 2), lies in the region, bool (H, W): bool (H, W)."""
+    result = np.empty(region.shape, np.bool_)
+    for row in range(len(region)):
+        for column in range(region.shape[1]):
+            result[row, column] = region[places[row, column, 0], places[row, column, 1]]
+    return result
 
 
 def carry_to_border(matches: NDArray[np.int32], margin_px: int) -> NDArray[np.int32]:

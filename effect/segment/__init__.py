@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from effect.ahead import begun
 from effect.errors import UserError
 
 MOST_TAKEN = 0.9  # of the photo, by a masked part and the people beside it
@@ -61,10 +63,16 @@ def matte_of(
     from effect.segment.people import cleaned, picked
 
     everybody = segmenter.probability(rgb, at)
-    probability = with_held_things(rgb, cleaned(everybody))
-    if at:
-        probability = picked(rgb, probability, at)
-    return _matte(rgb, refine(rgb, probability, edges), everybody)
+    people = cleaned(everybody)
+    with_things = begun(partial(with_held_things, rgb, people))
+
+    def alpha_of(probability: np.ndarray) -> np.ndarray:
+        return refine(rgb, picked(rgb, probability, at) if at else probability, edges)
+
+    alpha = alpha_of(people)  # most people hold nothing
+    if with_things.result() is not people:
+        alpha = alpha_of(with_things.result())
+    return _matte(rgb, alpha, everybody)
 
 
 def matte_from_mask(

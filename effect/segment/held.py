@@ -16,7 +16,8 @@ def with_held_things(rgb: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Raise the probability (H, W) of people where GrabCut (Rother et al., SIGGRAPH 2004) sees a held thing.
 
     rgb: the photo, uint8 (H, W, 3). Only pixels that the network doubted can change, and only upwards:
-    colours decide there, learned from the certain people and from what is certainly background.
+    colours decide there, learned from the certain people and from what is certainly background. Where nothing is held:
+    the probability itself.
     """
     height, width = probability.shape
     scale = min(1.0, WORKING_SIDE_PX / max(height, width))
@@ -36,5 +37,7 @@ def with_held_things(rgb: np.ndarray, probability: np.ndarray) -> np.ndarray:
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(added.astype(np.uint8))
     large = statistics[:, cv2.CC_STAT_AREA] >= SMALLEST_SHARE * people.sum()
     large[0] = False
+    if not large.any():
+        return probability
     held = cv2.resize(large[labels].astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.maximum(probability, held)
