@@ -38,16 +38,20 @@ def growth_px(height: int) -> int:
 
 def grown(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """A mask (H, W) with all that lies no farther than this from it, in pixels."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask.astype(np.uint8), disc) > 0
+    return distance_px(~mask) <= radius
+
+
+def distance_px(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How far each pixel of a mask (H, W) is from the nearest one beside it, pixels, float32 (H, W)."""
+    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance, np.float32)
 
 
 def rim_of(hole: NDArray[np.bool_], beside: NDArray[np.bool_], thickness: float) -> NDArray[np.bool_]:
     """Of what lies beside the hole, bool (H, W), the parts that touch it and in which no disc of this radius fits: no
     other person."""
-    distance = lambda mask: cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    middles = distance(beside) > thickness
-    thin = beside & (distance(~middles) > thickness + 1) if middles.any() else beside
+    middles = distance_px(beside) > thickness
+    thin = beside & (distance_px(~middles) > thickness + 1) if middles.any() else beside
     count, areas = cv2.connectedComponents(thin.astype(np.uint8))
     own = np.zeros(count, bool)
     own[np.unique(np.asarray(areas)[grown(hole, 1)])] = True
