@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scenes import figure_scene
 
-from effect.ahead import drawn_ahead
+from effect.ahead import begun, drawn_ahead
 from effect.compositor import frame_at
 from effect.preset import load_preset
 from effect.timeline import plan
@@ -42,6 +42,15 @@ def test_a_fault_in_a_thread_reaches_the_caller() -> None:
 
     with pytest.raises(IndexError, match="frame 4"):
         list(drawn_ahead(broken, [4, 5, 6], 2))
+
+
+def test_what_is_begun_runs_beside_its_caller_and_tells_its_faults() -> None:
+    go_on = threading.Event()
+    waiting = begun(lambda: go_on.wait(10))
+    go_on.set()
+    assert waiting.result()
+    with pytest.raises(ZeroDivisionError):
+        begun(lambda: 1 / 0).result()
 
 
 def test_threads_draw_the_same_clip_as_one() -> None:

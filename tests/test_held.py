@@ -3,8 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from silhouettes import Given
 
+from effect.segment import matte_of
 from effect.segment.held import with_held_things
+from effect.segment.matting import refine
+from effect.segment.people import cleaned
 
 WALL, SHIRT, BOARD = (150, 150, 150), (30, 40, 120), (190, 90, 40)
 
@@ -49,3 +53,12 @@ def test_the_probability_never_falls_and_a_second_call_gives_the_same():
 def test_an_even_probability_stays(value):
     even = np.full((40, 30), value, np.float32)
     np.testing.assert_array_equal(with_held_things(np.zeros((40, 30, 3), np.uint8), even), even)
+
+
+def test_the_matte_holds_the_board_and_nothing_more_where_none_is_held():
+    rgb, probability = photo_of_a_skater()
+    assert matte_of(rgb, Given(probability), edges="fast").alpha[184:196, 66:144].mean() > 0.95
+    rgb, probability = photo_of_a_skater(WALL)
+    assert with_held_things(rgb, probability) is probability
+    alpha = refine(rgb, cleaned(probability), "fast")
+    np.testing.assert_array_equal(matte_of(rgb, Given(probability), edges="fast").alpha, alpha)
