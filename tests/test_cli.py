@@ -76,7 +76,7 @@ def test_json_report(pictures: Pictures, run_cli) -> None:
         [96, 128],
         1.5,
     )
-    assert set(report["stages"]) == {"load", "segment", "restore", "foreground", "plan", "sound", "render"}
+    assert set(report["stages"]) == {"load", "segment", "restore", "plan", "sound", "render"}
     assert 0 < sum(report["stages"].values()) <= report["seconds"] + 0.01
     assert 20 < report["peak_memory_mib"] < 8000
 
