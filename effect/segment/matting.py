@@ -10,8 +10,8 @@ import importlib
 import importlib.util
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 import cv2
 import numpy as np
@@ -97,34 +97,38 @@ def _closed_form(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, ban
 
 def _solve(rgb: np.ndarray, prior: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Alpha float32 (h, w): the Laplacian minimised over the unknown pixels, the rest fixed by the prior."""
-    import scipy.sparse  # not at the top: whoever brings a plate and takes fast edges needs none
+    # not at the top: whoever brings a plate and takes fast edges needs none
+    from effect.segment.laplacian import OWN, laplacian_rows, neighbours, times
 
-    from effect.segment.laplacian import laplacian_rows
+    alpha, free = (prior > 0.5).astype(np.float64).ravel(), np.flatnonzero(unknown)
+    rows, places = laplacian_rows(rgb.astype(np.float64) / 255, unknown, REGULARIZATION), neighbours(unknown)
+    alpha[free] = 0
+    right = PRIOR * prior.ravel()[free] - times(rows, places, alpha)
+    rows[:, OWN] += PRIOR
+    number_of = np.full(alpha.size, len(free))  # what is fixed has no say any more
+    number_of[free] = np.arange(len(free))
+    among_free = number_of[places]
+    matrix = lambda values: times(rows, among_free, np.append(values, 0.0))
+    first_guess = prior.ravel()[free].astype(np.float64)
+    alpha[free] = np.clip(_conjugate_gradient(matrix, rows[:, OWN], right, first_guess), 0.0, 1.0)
+    return alpha.reshape(prior.shape).astype(np.float32)
 
-    alpha = (prior > 0.5).astype(np.float64)
-    free = unknown.ravel()
-    rows = laplacian_rows(rgb.astype(np.float64) / 255, unknown, REGULARIZATION)
-    matrix = (rows[:, free] + scipy.sparse.identity(int(free.sum())) * PRIOR).tocsr()
-    right = PRIOR * prior.ravel()[free] - rows[:, ~free] @ alpha.ravel()[~free]
-    solution = _conjugate_gradient(matrix, right, prior.ravel()[free].astype(np.float64))
-    alpha.ravel()[free] = np.clip(solution, 0.0, 1.0)
-    return alpha.astype(np.float32)
 
-
-def _conjugate_gradient(matrix: Any, right: np.ndarray, solution: np.ndarray) -> np.ndarray:
-    """Solve `matrix @ x = right` from a first guess, preconditioned by the diagonal.
+def _conjugate_gradient(
+    matrix: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, right: np.ndarray, solution: np.ndarray
+) -> np.ndarray:
+    """Solve `matrix(x) = right` from a first guess, preconditioned by the diagonal.
 
     Sums of products stand in for np.dot: BLAS splits such short vectors over threads, then waits for them.
     """
-    diagonal = matrix.diagonal()
-    residual = right - matrix @ solution
+    residual = right - matrix(solution)
     step = descent = residual / diagonal
     energy = float((residual * descent).sum())
     enough = SOLVED_TO**2 * max(float((right * right / diagonal).sum()), 1e-12)
     for _ in range(MAXIMUM_STEPS):
         if energy <= enough:
             break
-        change = matrix @ step
+        change = matrix(step)
         length = energy / float((step * change).sum())
         solution = solution + length * step
         residual = residual - length * change
