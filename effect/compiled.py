@@ -10,8 +10,10 @@ any of it has changed, all code of the folder is made anew. By itself numba woul
 
 import atexit
 import hashlib
+import importlib
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -28,6 +30,25 @@ if _features.get("avx512f") and getattr(config, "CPU_FEATURES", None) is None:
     # By itself LLVM keeps to half of such a processor's width: the first of them lost speed with all of it.
     _features["prefer-256-bit"] = False
     setattr(config, "CPU_FEATURES", _features.flatten())  # noqa: B010 - numba declares it at run time
+
+
+BLAS = "scipy.linalg.cython_blas"
+
+
+def put_off_blas() -> None:
+    """numba imports all of scipy.linalg to see whether matrices can be multiplied, a fifth of what it takes to get
+    ready. No loop here does that; whoever else compiles one that does still finds the routines then."""
+    if BLAS in sys.modules:
+        return
+    sys.modules[BLAS] = None  # type: ignore[assignment]  # not to be imported
+    try:
+        looking = importlib.import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[BLAS]
+    looking._HAVE_BLAS = True  # type: ignore[attr-defined]
+
+
+put_off_blas()
 
 
 def keep_code_elsewhere() -> None:

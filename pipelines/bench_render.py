@@ -210,7 +210,7 @@ def processes() -> Iterator[str]:
     yield "| | seconds | MiB |\n|---|---|---|"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        photo, picture = folder / "photo.png", folder / "frame.png"
+        photo, picture = folder / "photo.png", folder / "frame.jpg"
         grown = Image.open(DEMO).resize(START_UP, Image.Resampling.BICUBIC)
         grown.save(photo)
         runs: dict[str, list[object]] = {

@@ -61,7 +61,29 @@ def test_people_are_found_without_compiled_code():
         import sys
         sys.path.insert(0, {str(ROOT)!r})
         sys.modules["numba"] = None
-        import effect.inpaint.gated, effect.inpaint.strands, effect.segment.hole, effect.segment.matting
+        import effect.inpaint.gated, effect.inpaint.strands, effect.segment.hole
+        from effect.errors import UserError
+        from effect.segment.matting import refine
+        import numpy as np
+        grey, half = np.full((20, 20, 3), 99, np.uint8), np.tri(20, dtype=np.float32)
+        print(refine(grey, half, "fast").mean())
+        try:
+            refine(grey, half)
+        except UserError as error:
+            print(error)
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    alpha, fault = done.stdout.splitlines()
+    assert 0.4 < float(alpha) < 0.6 and "take --edges fast" in fault, done.stderr
+
+
+def test_no_linear_algebra_is_loaded_but_for_who_compiles_some():
+    script = (
+        "import sys, numba, numpy as np, effect.compiled\n"
+        "print([name for name in sys.modules if name.startswith('scipy.linalg')])\n"
+        "print(numba.njit(lambda a: np.dot(a, a))(2 * np.eye(2)).tolist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.splitlines() == ["[]", "[[4.0, 0.0], [0.0, 4.0]]"], done.stderr

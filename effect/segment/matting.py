@@ -97,8 +97,12 @@ def _closed_form(rgb: np.ndarray, probability: np.ndarray, band: np.ndarray, ban
 
 def _solve(rgb: np.ndarray, prior: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Alpha float32 (h, w): the Laplacian minimised over the unknown pixels, the rest fixed by the prior."""
-    # not at the top: whoever brings a plate and takes fast edges needs none
-    from effect.segment.laplacian import OWN, laplacian_rows, neighbours, times
+    try:  # not at the top: whoever takes fast edges needs no compiled code
+        from effect.segment.laplacian import OWN, laplacian_rows, neighbours, times
+    except ImportError as error:
+        raise UserError(
+            f"matting cannot run ({error}): take --edges fast; `pip install -r requirements.txt` brings what is missing"
+        ) from error
 
     alpha, free = (prior > 0.5).astype(np.float64).ravel(), np.flatnonzero(unknown)
     rows, places = laplacian_rows(rgb.astype(np.float64) / 255, unknown, REGULARIZATION), neighbours(unknown)
