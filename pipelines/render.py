@@ -95,10 +95,10 @@ def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) 
     rgb = scale_picture(photo.rgb, framing)
     with watch.stage("restore"):
         if ready_plate is None:
-            plate, unknown = without_strands(rgb, matte.hole, matte.others), matte.hole
+            known, unknown = without_strands(rgb, matte.hole, matte.others), matte.hole
         else:
-            plate, unknown = scale_picture(ready_plate, framing), np.zeros_like(matte.hole)
-    changes = (matte.alpha > 0) | unknown | (rgb != plate).any(axis=2)
+            known, unknown = scale_picture(ready_plate, framing), np.zeros_like(matte.hole)
+    changes = (matte.alpha > 0) | unknown | (rgb != known).any(axis=2)
     window = window_around(matte.alpha, framing)
     subject = Subject(window.of(rgb), window.of(matte.alpha), window.of(changes))
 
@@ -109,8 +109,7 @@ def prepare(photo_path: Path, settings: Settings, models: Models, watch: Watch) 
 
     beside = begun(work_beside)  # where restoring fails, this is not waited for
     with watch.stage("restore"):
-        if unknown.any():
-            plate = models.inpainter.restore(plate, unknown, matte.others)
+        plate = models.inpainter.restore(known, unknown, matte.others) if unknown.any() else known
     with watch.stage("plan"):
         foreground, timeline = beside.result()
     return Scene(subject.photo, window.of(plate), foreground, subject.alpha), timeline

@@ -113,7 +113,7 @@ def random_matches(sources: NDArray[np.bool_], seed: int) -> NDArray[np.int32]:
 
 
 @compiled
-def carried_on(matches, row, column):  # type: ignore[no-untyped-def]
+def moved_along(matches, row, column):  # type: ignore[no-untyped-def]
     """Whether all matches around a pixel are its own, moved along: the patches overlap, but say the same."""
     height, width = matches.shape[:2]
     if not (RADIUS + OVERLAP <= row < height - RADIUS - OVERLAP):
@@ -135,7 +135,7 @@ def copies(matches, missing):  # type: ignore[no-untyped-def]
     result = np.zeros(missing.shape, np.bool_)
     for row in range(len(missing)):
         for column in range(missing.shape[1]):
-            result[row, column] = missing[row, column] and carried_on(matches, row, column)
+            result[row, column] = missing[row, column] and moved_along(matches, row, column)
     return result
 
 
@@ -152,7 +152,7 @@ def rebuild(picture, missing, matches, costs, belief):  # type: ignore[no-untype
         for column in range(width):
             if not missing[row, column]:
                 continue
-            if carried_on(matches, row, column):
+            if moved_along(matches, row, column):
                 result[row, column] = picture[matches[row, column, 0], matches[row, column, 1]]
                 continue
             total, red, green, blue = 0.0, 0.0, 0.0, 0.0

@@ -216,12 +216,12 @@ def moved_by(offsets, height, width):  # type: ignore[no-untyped-def]
 
 def move_to_usable(places: NDArray[np.int32], usable: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The places (H, W, 2), those that are not usable (H, W) moved to the nearest that is."""
-    moved = places.copy()
-    misplaced = leading_into(places, ~usable)
+    moved, unusable = places.copy(), ~usable
+    misplaced = leading_into(places, unusable)
     if not misplaced.any():
         return moved
     _, areas = cv2.distanceTransformWithLabels(
-        (~usable).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        unusable.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros(int(areas.max()) + 1, int)
     nearest[areas[usable]] = np.flatnonzero(usable)

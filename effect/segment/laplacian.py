@@ -31,7 +31,7 @@ def laplacian_rows(rgb, wanted, epsilon):  # type: ignore[no-untyped-def]
     centred, slopes = np.empty((AREA, 3)), np.empty((AREA, 3))
     for top in range(height - 2):
         for left in range(width - 2):
-            if (row_of[top : top + 3, left : left + 3] < 0).all():
+            if not wanted[top : top + 3, left : left + 3].any():
                 continue
             for channel in range(3):
                 window = rgb[top : top + 3, left : left + 3, channel]
