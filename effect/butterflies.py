@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from effect.cloth import NO_CLOTH, Cloth
 from effect.species import Species, atlases_of, load_species, species_names
 
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
@@ -85,7 +86,6 @@ PATCH_NUMBERS = ("patch_x_px", "patch_y_px", "patch_size_px", "patch_yaw", "patc
 POSE = np.dtype([*((name, np.float64) for name in POSE_NUMBERS + PATCH_NUMBERS), ("kind", np.int64)])
 
 DAYLIGHT = Light()
-NO_CLOTH = np.zeros((2, 2), np.uint64)
 
 
 def draw_butterfly(
@@ -93,9 +93,9 @@ def draw_butterfly(
     species: Species,
     pose: Pose,
     light: Light = DAYLIGHT,
-    cloth: NDArray[np.uint64] = NO_CLOTH,
+    cloth: Cloth = NO_CLOTH,
 ) -> None:
-    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w) from `cloth_of`: see `Patch`."""
+    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth`: see `Patch`."""
     draw_butterflies(frame, (species,), _recorded(pose), light, cloth)
 
 
@@ -104,22 +104,23 @@ def draw_butterflies(
     species: tuple[Species, ...],
     poses: NDArray[np.void],
     light: Light,
-    cloth: NDArray[np.uint64],
+    cloth: Cloth,
 ) -> None:
     """Blend butterflies into `frame` (H,W,3) RGB uint8, in place, one after the other.
 
-    poses: POSE (n,), where `kind` counts in `species`; `cloth` (h,w) from `cloth_of`: see `Patch`.
+    poses: POSE (n,), where `kind` counts in `species`; `cloth`: see `Patch`.
     """
     from effect.pixels import blend  # not at the top: compiled code takes a while to load
     from effect.rasterize import draw_sharp, paint, resolution_of
+    from effect.wardrobe import wardrobe_for
 
     grain, atlases = grain_of(light.grain, frame.shape[1]), atlases_of(species)
-    shown = cloth, *_as_numbers(light)
+    shown = atlases, wardrobe_for(atlases), cloth, *_as_numbers(light)
     number = 0
-    while (number := draw_sharp(frame, poses, number, atlases, *shown, grain)) < len(poses):
+    while (number := draw_sharp(frame, poses, number, grain, *shown)) < len(poses):
         pose = poses[number]
         resolution = resolution_of(pose)
-        area, tile, _ = paint(pose, resolution, frame.shape[:2], atlases, *shown)
+        area, tile, _ = paint(pose, resolution, frame.shape[:2], *shown)
         if tile.size:
             tile, painted = _finish(tile, area, resolution, float(pose["blur_px"]))
             blend(frame, area[0], area[1], tile, painted, float(pose["opacity"]), grain)
@@ -131,10 +132,11 @@ def wing_shape(
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
     """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
     from effect.rasterize import paint  # not at the top: compiled code takes a while to load
+    from effect.wardrobe import wardrobe_for
 
-    (left, top, right, bottom), tile, _ = paint(
-        _recorded(pose)[0], 1.0, shape, atlases_of((species,)), NO_CLOTH, *_as_numbers(DAYLIGHT)
-    )
+    atlases = atlases_of((species,))
+    shown = atlases, wardrobe_for(atlases), NO_CLOTH, *_as_numbers(DAYLIGHT)
+    (left, top, right, bottom), tile, _ = paint(_recorded(pose)[0], 1.0, shape, *shown)
     if not tile.size:
         return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
@@ -160,17 +162,6 @@ def grain_of(deviation: float, width: int) -> NDArray[np.float32]:
     noise = np.random.default_rng(0).standard_normal((GRAIN_PX, GRAIN_PX))
     square = (np.rint(noise * deviation * 64) / 64).astype(np.float32)
     return np.tile(square, -(-width // GRAIN_PX))[:, :width].copy()
-
-
-def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """A picture (H,W,3) as the cloth that wings are cut from, uint64 (H,W), 2 x 2 pixels or more: see `in_pairs`."""
-    from effect.pixels import in_pairs  # not at the top: compiled code takes a while to load
-
-    smallest = cv2.copyMakeBorder(
-        rgb, 0, max(2 - rgb.shape[0], 0), 0, max(2 - rgb.shape[1], 0), cv2.BORDER_REPLICATE
-    )
-    rgba = np.asarray(cv2.cvtColor(smallest, cv2.COLOR_RGB2RGBA)).view(np.uint32)[..., 0]
-    return np.asarray(in_pairs(rgba.reshape(-1))).reshape(rgba.shape)
 
 
 def _finish(tile: Tile, area: Box, resolution: float, blur_px: float) -> tuple[Tile, Spans]:

@@ -36,20 +36,19 @@ def dress(  # type: ignore[no-untyped-def]
     cover,
     per_luma,
 ):
-    """Fill `worn`, uint64 (height * width,), with one part of a butterfly as it looks in this light: see `in_pairs`.
+    """Fill `worn`, premultiplied RGBA, uint32 (height * width,), with a part of a butterfly as it looks in this light.
 
     size: (width, height); visible: int32 (height, 2) columns [first, last) of each row that the textures fill;
-    face: uint32 (height * width,) premultiplied RGBA texture;
+    face: a texture like `worn`;
     ramp: x and y of the hinge in texels, parts of the way to the tip that one texel across and one down are, and the
     change of brightness at the tip;
     gain, haze: by what to multiply red, green and blue, and what to add to them, of full alpha;
     glow, flash: textures like the face, or None; shine, shimmer: how much of each to add to the face;
-    cloth: uint64 (height * width,) RGBA in pairs, or None, cloth_size its (width, height); to_cloth: (2, 3) texels ->
-    pixels of it; cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
+    cloth: `effect.cloth.Cloth.pairs` or None, cloth_size its (width, height); to_cloth: (2, 3) texels -> pixels of it;
+    cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
     What is None is left out when numba compiles this, once for each kind of call.
     """
     width, cloth_width = U64(size[0]), I32(cloth_size[0])
-    texels = np.zeros(width + U64(1), np.uint32)
     cut_x, cut_y, cuts = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.uint32)
     hinge_x, hinge_y, ramp_x, ramp_y = F32(ramp[0]), F32(ramp[1]), F32(ramp[2]), F32(ramp[3])
     tip_change = F32(ramp[4])
@@ -62,7 +61,7 @@ def dress(  # type: ignore[no-untyped-def]
             _find_cut(cut_x, cut_y, first, last, line, to_cloth, cloth_size)
             for column in range(first, last):
                 cuts[column] = _joined(_between(cloth, cut_x[column], cut_y[column], cloth_width))
-        texels[:] = 0
+        worn[start : start + width] = 0
         away_y = (F32(line) - hinge_y) * ramp_y
         for column in range(first, last):
             red, green, blue, alpha = _channels(face[start + column])
@@ -87,14 +86,12 @@ def dress(  # type: ignore[no-untyped-def]
                 red += cover * (shown * cut[0] - red)
                 green += cover * (shown * cut[1] - green)
                 blue += cover * (shown * cut[2] - blue)
-            texels[column] = _packed(
+            worn[start + column] = _packed(
                 red * red_gain + alpha * red_haze,
                 green * green_gain + alpha * green_haze,
                 blue * blue_gain + alpha * blue_haze,
                 alpha,
             )
-        for column in range(width):
-            worn[start + column] = U64(texels[column]) | (U64(texels[column + U64(1)]) << U64(32))
 
 
 @compiled
@@ -114,7 +111,8 @@ def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
     """Lay one part of a butterfly over what is in the spans of a tile, in place.
 
     tile: uint32 (h, w) premultiplied RGBA; spans: int64 (h, 2) columns [first, last) of each row;
-    to_texels: (3, 3) tile pixels -> texels, homogeneous; size: (width, height) of `worn`, see `dress`.
+    to_texels: (3, 3) tile pixels -> texels, homogeneous; worn: what `dress` filled, as `effect.cloth.in_pairs`;
+    size: its (width, height).
     """
     last_x, last_y, width = F32(size[0] - 1.001), F32(size[1] - 1.001), I32(size[0])
     step_x, step_y, step_w = F32(to_texels[0, 0]), F32(to_texels[1, 0]), F32(to_texels[2, 0])
@@ -183,19 +181,6 @@ def blend(frame, left, top, tile, painted, opacity, grain):  # type: ignore[no-u
             for channel, level in enumerate((red, green, blue)):
                 under = F32(levels[row, at + U64(channel)])
                 levels[row, at + U64(channel)] = byte(under * kept + level * share + noise)
-
-
-@compiled
-def in_pairs(pixels):  # type: ignore[no-untyped-def]
-    """RGBA, uint32 (n,), each in the low half of a uint64 that has its right neighbour in the high one.
-
-    A processor then needs to look in two places, not four, for what lies between four pixels.
-    """
-    pairs = np.empty(len(pixels), np.uint64)
-    for place in range(U64(len(pixels) - 1)):
-        pairs[place] = U64(pixels[place]) | (U64(pixels[place + U64(1)]) << U64(32))
-    pairs[-1] = U64(pixels[-1])
-    return pairs
 
 
 @compiled
