@@ -135,6 +135,24 @@ def test_the_texture_of_a_piece_of_quite_another_colour_fades_but_for_the_finest
     assert (painted[MIDDLE].std(axis=(0, 1)) > 0.7 * truth[MIDDLE].std(axis=(0, 1))).all()
 
 
+def test_a_large_picture_keeps_texture_that_fades_in_the_same_picture_at_half_the_size():
+    """Unless hardly anything of it is left to go by."""
+
+    def kept(width: int, scarce: float = 0.0) -> float:
+        part = width // 20
+        truth, hole = (
+            np.tile(weave(part, part, period_px=width // 50), (1, 20, 1)),
+            np.zeros((part, width), bool),
+        )
+        hole[part // 5 : -part // 5, part:-part] = True
+        middle = slice(part // 3, -part // 3), slice(2 * part, -2 * part)
+        painted = toward(np.full((26, 512, 3), 230, np.uint8), truth, hole, scarce=scarce)
+        return float(painted[middle].std() / truth[middle].std())
+
+    assert kept(3000) > 1.3 * kept(1500)
+    assert abs(kept(3000, scarce=1.0) - kept(1500, scarce=1.0)) < 0.05
+
+
 def test_of_what_repeats_itself_the_windows_stay_while_the_light_still_follows_the_likely_colours():
     soft = cv2.GaussianBlur(weave(period_px=20), (0, 0), 20) + np.uint8(25)
     truth, believed = moved_toward(soft, period_px=20)

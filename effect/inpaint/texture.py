@@ -36,6 +36,7 @@ FADES = 80.0  # levels by which a piece is off the likely colours, over so many 
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
 FINE_PX, FINE_SHARE = 1.5, 1 / 400  # what is finer, in pixels or of the longer side, does not fade ...
+LARGE_PX = 1500, 3000  # ... nor what is twice as coarse in pictures so long, which are looked at closely ...
 GRAIN_TIMES = 3.0  # ... where the picture is scarce, no more of it than so many standard deviations of grain
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
@@ -155,7 +156,8 @@ def toward(
         keep /= 1 + np.float32(unsure / RELIEF_FADES**2) * unevenness(broadly_off, inside > 0)
     change = (own_share * wrong)[..., None] * broadly_off + (1 - keep)[..., None] * broad
     most = GRAIN_TIMES * grain_level(picture, ~hole) if scarce else 0.0
-    fine_px = max(FINE_PX, FINE_SHARE * max(hole.shape))
+    large = (1 - scarce) * float(np.interp(max(hole.shape), LARGE_PX, (0, 1)))
+    fine_px = max(FINE_PX, (1 + large) * FINE_SHARE * max(hole.shape))
     enlarged = lambda one: cv2.resize(one, hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
     gain = enlarged(strength_gain(picture, inside > 0, fine_px))
     kept, moved = enlarged(keep), picture.copy()
