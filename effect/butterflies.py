@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.cloth import NO_CLOTH, Cloth
 from effect.species import Species, atlases_of, load_species, species_names
 
 __all__ = ["DAYLIGHT", "Light", "Patch", "Pose", "Species", "draw_butterfly", "load_species", "species_names"]
@@ -86,6 +85,7 @@ PATCH_NUMBERS = ("patch_x_px", "patch_y_px", "patch_size_px", "patch_yaw", "patc
 POSE = np.dtype([*((name, np.float64) for name in POSE_NUMBERS + PATCH_NUMBERS), ("kind", np.int64)])
 
 DAYLIGHT = Light()
+NO_CLOTH = np.zeros((2, 2), np.uint32)
 
 
 def draw_butterfly(
@@ -93,9 +93,9 @@ def draw_butterfly(
     species: Species,
     pose: Pose,
     light: Light = DAYLIGHT,
-    cloth: Cloth = NO_CLOTH,
+    cloth: NDArray[np.uint32] = NO_CLOTH,
 ) -> None:
-    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth`: see `Patch`."""
+    """Blend a butterfly into `frame` (H,W,3) RGB uint8, in place. `cloth` (h,w) from `cloth_of`: see `Patch`."""
     draw_butterflies(frame, (species,), _recorded(pose), light, cloth)
 
 
@@ -104,23 +104,22 @@ def draw_butterflies(
     species: tuple[Species, ...],
     poses: NDArray[np.void],
     light: Light,
-    cloth: Cloth,
+    cloth: NDArray[np.uint32],
 ) -> None:
     """Blend butterflies into `frame` (H,W,3) RGB uint8, in place, one after the other.
 
-    poses: POSE (n,), where `kind` counts in `species`; `cloth`: see `Patch`.
+    poses: POSE (n,), where `kind` counts in `species`; `cloth` (h,w) from `cloth_of`: see `Patch`.
     """
     from effect.pixels import blend  # not at the top: compiled code takes a while to load
     from effect.rasterize import draw_sharp, paint, resolution_of
-    from effect.wardrobe import wardrobe_for
 
     grain, atlases = grain_of(light.grain, frame.shape[1]), atlases_of(species)
-    shown = atlases, wardrobe_for(atlases), cloth, *_as_numbers(light)
+    shown = cloth, *_as_numbers(light)
     number = 0
-    while (number := draw_sharp(frame, poses, number, grain, *shown)) < len(poses):
+    while (number := draw_sharp(frame, poses, number, atlases, *shown, grain)) < len(poses):
         pose = poses[number]
         resolution = resolution_of(pose)
-        area, tile, _ = paint(pose, resolution, frame.shape[:2], *shown)
+        area, tile, _ = paint(pose, resolution, frame.shape[:2], atlases, *shown)
         if tile.size:
             tile, painted = _finish(tile, area, resolution, float(pose["blur_px"]))
             blend(frame, area[0], area[1], tile, painted, float(pose["opacity"]), grain)
@@ -132,11 +131,10 @@ def wing_shape(
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
     """What a butterfly hides of a frame of this shape (height, width): rows and columns, and bool (h,w) within them."""
     from effect.rasterize import paint  # not at the top: compiled code takes a while to load
-    from effect.wardrobe import wardrobe_for
 
-    atlases = atlases_of((species,))
-    shown = atlases, wardrobe_for(atlases), NO_CLOTH, *_as_numbers(DAYLIGHT)
-    (left, top, right, bottom), tile, _ = paint(_recorded(pose)[0], 1.0, shape, *shown)
+    (left, top, right, bottom), tile, _ = paint(
+        _recorded(pose)[0], 1.0, shape, atlases_of((species,)), NO_CLOTH, *_as_numbers(DAYLIGHT)
+    )
     if not tile.size:
         return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
     rows, columns = slice(max(top, 0), min(bottom, shape[0])), slice(max(left, 0), min(right, shape[1]))
@@ -162,6 +160,14 @@ def grain_of(deviation: float, width: int) -> NDArray[np.float32]:
     noise = np.random.default_rng(0).standard_normal((GRAIN_PX, GRAIN_PX))
     square = (np.rint(noise * deviation * 64) / 64).astype(np.float32)
     return np.tile(square, -(-width // GRAIN_PX))[:, :width].copy()
+
+
+def cloth_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """A picture (H,W,3) as the cloth that wings are cut from, RGBA, uint32 (H,W), 2 x 2 pixels or more."""
+    smallest = cv2.copyMakeBorder(
+        rgb, 0, max(2 - rgb.shape[0], 0), 0, max(2 - rgb.shape[1], 0), cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cv2.cvtColor(smallest, cv2.COLOR_RGB2RGBA)).view(np.uint32)[..., 0]
 
 
 def _finish(tile: Tile, area: Box, resolution: float, blur_px: float) -> tuple[Tile, Spans]:

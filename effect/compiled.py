@@ -81,7 +81,8 @@ def _kept(jit: Callable[[Any], Any]) -> Callable[[Any], Any]:
         made = jit(function)
         kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
         if kept:  # nothing is where numba is switched off
-            kept._source_stamp = kept._source_stamp, _state_of(Path(function.__code__.co_filename).parent)
+            # Of an index of another version nothing is read: it may name classes that are gone.
+            kept._version = kept._version, _state_of(Path(function.__code__.co_filename).parent)
         return made
 
     return decorate

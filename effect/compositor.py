@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.butterflies import draw_butterflies
-from effect.cloth import cloth_of
+from effect.butterflies import cloth_of, draw_butterflies
 from effect.dissolve import dissolved
 from effect.scene import Scene
 from effect.species import load_species

@@ -44,12 +44,12 @@ def dress(  # type: ignore[no-untyped-def]
     change of brightness at the tip;
     gain, haze: by what to multiply red, green and blue, and what to add to them, of full alpha;
     glow, flash: textures like the face, or None; shine, shimmer: how much of each to add to the face;
-    cloth: `effect.cloth.Cloth.pairs` or None, cloth_size its (width, height); to_cloth: (2, 3) texels -> pixels of it;
-    cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
+    cloth: uint32 (height * width,) RGBA, or None, cloth_size its (width, height); to_cloth: (2, 3) texels -> pixels of
+    it; cover: how much of the cloth is to be seen, 0-1; per_luma: 1 / the wing's mean luma.
     What is None is left out when numba compiles this, once for each kind of call.
     """
-    width, cloth_width = U64(size[0]), I32(cloth_size[0])
-    cut_x, cut_y, cuts = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.uint32)
+    width = U64(size[0])
+    places, fractions, corners = _room(width)
     hinge_x, hinge_y, ramp_x, ramp_y = F32(ramp[0]), F32(ramp[1]), F32(ramp[2]), F32(ramp[3])
     tip_change = F32(ramp[4])
     red_gain, green_gain, blue_gain = F32(gain[0]), F32(gain[1]), F32(gain[2])
@@ -58,9 +58,8 @@ def dress(  # type: ignore[no-untyped-def]
     for line in range(size[1]):
         start, first, last = U64(line) * width, U64(visible[line, 0]), U64(visible[line, 1])
         if cloth is not None:
-            _find_cut(cut_x, cut_y, first, last, line, to_cloth, cloth_size)
-            for column in range(first, last):
-                cuts[column] = _joined(_between(cloth, cut_x[column], cut_y[column], cloth_width))
+            _find_cut(places, fractions, first, last, line, to_cloth, cloth_size)
+            _look_up(corners, cloth, places, first, last, cloth_size[0])
         worn[start : start + width] = 0
         away_y = (F32(line) - hinge_y) * ramp_y
         for column in range(first, last):
@@ -79,7 +78,7 @@ def dress(  # type: ignore[no-untyped-def]
             lit = ONE + tip_change * min(F32(sqrt(away_x * away_x + away_y * away_y)), ONE)
             red, green, blue = red * lit, green * lit, blue * lit
             if cloth is not None:
-                cut = _channels(cuts[column])
+                cut = _channels(_joined(_between(corners, column, fractions[column])))
                 luma = LUMA_RED * red + LUMA_GREEN * green + LUMA_BLUE * blue
                 pattern = min(luma * per_luma, CLOTH_BRIGHTEST * alpha)
                 shown = (CLOTH_PATTERN * pattern + (ONE - CLOTH_PATTERN) * alpha) * PER_LEVEL
@@ -95,15 +94,19 @@ def dress(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _find_cut(cut_x, cut_y, first, last, line, to_cloth, cloth_size):  # type: ignore[no-untyped-def]
-    """Where a row of texels lies in the cloth: whole FRACTIONS of its pixels, int32 (width,)."""
+def _find_cut(places, fractions, first, last, line, to_cloth, cloth_size):  # type: ignore[no-untyped-def]
+    """Where a row of texels lies in the cloth: see `_place`."""
     end_x, end_y = F32(max(cloth_size[0] - 1.001, 0)), F32(max(cloth_size[1] - 1.001, 0))
     step_x, start_x = F32(to_cloth[0, 0]), F32(to_cloth[0, 1] * line + to_cloth[0, 2])
     step_y, start_y = F32(to_cloth[1, 0]), F32(to_cloth[1, 1] * line + to_cloth[1, 2])
+    width = I32(cloth_size[0])
     for column in range(first, last):
         along = F32(I32(column))
-        cut_x[column] = I32(min(max(ZERO, start_x + step_x * along), end_x) * FRACTIONS)
-        cut_y[column] = I32(min(max(ZERO, start_y + step_y * along), end_y) * FRACTIONS)
+        x, y = (
+            min(max(ZERO, start_x + step_x * along), end_x),
+            min(max(ZERO, start_y + step_y * along), end_y),
+        )
+        places[column], fractions[column] = _place(x, y, width)
 
 
 @unaliased
@@ -111,12 +114,11 @@ def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
     """Lay one part of a butterfly over what is in the spans of a tile, in place.
 
     tile: uint32 (h, w) premultiplied RGBA; spans: int64 (h, 2) columns [first, last) of each row;
-    to_texels: (3, 3) tile pixels -> texels, homogeneous; worn: what `dress` filled, as `effect.cloth.in_pairs`;
-    size: its (width, height).
+    to_texels: (3, 3) tile pixels -> texels, homogeneous; worn: what `dress` filled; size: its (width, height).
     """
     last_x, last_y, width = F32(size[0] - 1.001), F32(size[1] - 1.001), I32(size[0])
     step_x, step_y, step_w = F32(to_texels[0, 0]), F32(to_texels[1, 0]), F32(to_texels[2, 0])
-    across, down = np.empty(tile.shape[1], np.int32), np.empty(tile.shape[1], np.int32)
+    places, fractions, corners = _room(tile.shape[1])
     for line in range(len(spans)):
         row, first, last = U64(line), U64(spans[line, 0]), U64(spans[line, 1])
         start_x = F32(to_texels[0, 1] * line + to_texels[0, 2])
@@ -126,10 +128,12 @@ def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
             along = F32(I32(column))
             depth = ONE / (start_w + step_w * along)
             # Where a span is longer than the texture, its empty border is sampled. max(0, nan) is 0: nothing leads out.
-            across[column] = I32(min(max(ZERO, (start_x + step_x * along) * depth), last_x) * FRACTIONS)
-            down[column] = I32(min(max(ZERO, (start_y + step_y * along) * depth), last_y) * FRACTIONS)
+            x = min(max(ZERO, (start_x + step_x * along) * depth), last_x)
+            y = min(max(ZERO, (start_y + step_y * along) * depth), last_y)
+            places[column], fractions[column] = _place(x, y, width)
+        _look_up(corners, worn, places, first, last, size[0])
         for column in range(first, last):
-            low, high = _between(worn, across[column], down[column], width)
+            low, high = _between(corners, column, fractions[column])
             behind, alpha = tile[row, column], U32(high >> U32(16))
             kept = U32(256) - alpha - U32(alpha >> U32(7))  # of 256
             low = _full_at_most(U32(low + _share(behind, kept)))
@@ -184,19 +188,39 @@ def blend(frame, left, top, tile, painted, opacity, grain):  # type: ignore[no-u
 
 
 @compiled
-def _between(pairs, x, y, width):  # type: ignore[no-untyped-def]
-    """Red and blue, green and alpha between four neighbours: x and y are whole FRACTIONS of pixels.
+def _room(width):  # type: ignore[no-untyped-def]
+    """For a row of places, their fractions, and the pixels at their four corners."""
+    return np.empty(width, np.uint32), np.empty(width, np.uint32), np.empty((4, width), np.uint32)
+
+
+@compiled
+def _place(x, y, width):  # type: ignore[no-untyped-def]
+    """The pixel above and left of a place in a picture so wide, and how far right of and below it the place lies, in
+    FRACTIONS of a pixel, packed."""
+    x, y = I32(x * FRACTIONS), I32(y * FRACTIONS)
+    return U32((y >> I32(8)) * width + (x >> I32(8))), U32((U32(x) & BYTE) | U32((U32(y) & BYTE) << U32(8)))
+
+
+@compiled
+def _look_up(corners, pixels, places, first, last, width):  # type: ignore[no-untyped-def]
+    """Fetch the four pixels around each place: apart from all arithmetic, as this is done one by one."""
+    for column in range(first, last):
+        upper, lower = U64(places[column]), U64(places[column]) + U64(width)
+        corners[0, column], corners[1, column] = pixels[upper], pixels[upper + U64(1)]
+        corners[2, column], corners[3, column] = pixels[lower], pixels[lower + U64(1)]
+
+
+@compiled
+def _between(corners, column, fractions):  # type: ignore[no-untyped-def]
+    """Red and blue, green and alpha between four neighbours: see `_place`.
 
     Two channels at a time: each has 16 bits of a number, so that one multiplication weighs both.
     """
-    right, below = U32(x) & BYTE, U32(y) & BYTE
+    right, below = fractions & BYTE, U32(fractions >> U32(8))
     both = U32(U32(right * below + U32(128)) >> U32(8))
     right, below = U32(right - both), U32(below - both)
-    here = U32(U32(256) - right - below - both)
-    at = (y >> I32(8)) * width + (x >> I32(8))
-    upper, lower = pairs[U64(at)], pairs[U64(at + width)]
-    weights = here, right, below, both
-    four = U32(upper), U32(upper >> U64(32)), U32(lower), U32(lower >> U64(32))
+    weights = U32(U32(256) - right - below - both), right, below, both
+    four = corners[0, column], corners[1, column], corners[2, column], corners[3, column]
     return _weighed(four, weights), _weighed(
         (U32(four[0] >> U32(8)), U32(four[1] >> U32(8)), U32(four[2] >> U32(8)), U32(four[3] >> U32(8))),
         weights,

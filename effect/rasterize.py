@@ -11,7 +11,7 @@ import numpy as np
 from effect.compiled import compiled
 from effect.pixels import average, blend, lay
 from effect.species import Atlas
-from effect.wardrobe import dress_part, places_of_parts, shrinkage
+from effect.wardrobe import dress_part, room_for_parts, shrinkage
 from effect.wings import posed_parts
 
 SHUTTER = 0.18  # share of the frame time during which a beating wing is seen: short, as for wildlife
@@ -25,7 +25,7 @@ MARGIN_PX = 2.0
 
 
 @compiled
-def draw_sharp(frame, poses, first, grain, atlases, wardrobe, cloth, light, colours):  # type: ignore[no-untyped-def]
+def draw_sharp(frame, poses, first, atlases, cloth, light, colours, grain):  # type: ignore[no-untyped-def]
     """Draw butterflies into uint8 (H,W,3), in place, from the pose `first` on as long as they need no finish.
 
     poses: effect.butterflies.POSE (n,); grain: see effect.pixels.blend; for the others see `paint`. Returns which of
@@ -37,20 +37,18 @@ def draw_sharp(frame, poses, first, grain, atlases, wardrobe, cloth, light, colo
             continue
         if pose.blur_px > FAINTEST_BLUR_PX or resolution_of(pose) != 1:
             return number
-        (left, top, _, _), tile, painted = paint(
-            pose, 1.0, frame.shape[:2], atlases, wardrobe, cloth, light, colours
-        )
+        (left, top, _, _), tile, painted = paint(pose, 1.0, frame.shape[:2], atlases, cloth, light, colours)
         if tile.size:
             blend(frame, left, top, tile, painted, pose.opacity, grain)
     return len(poses)
 
 
 @compiled
-def paint(pose, resolution, frame_size, atlases, wardrobe, cloth, light, colours):  # type: ignore[no-untyped-def]
+def paint(pose, resolution, frame_size, atlases, cloth, light, colours):  # type: ignore[no-untyped-def]
     """The mean of what a butterfly looks like while its wings beat.
 
     pose: of effect.butterflies.POSE; resolution: tile pixels per frame pixel; frame_size: (height, width);
-    atlases: effect.species.Atlases; wardrobe: effect.wardrobe.Wardrobe, overwritten; cloth: effect.cloth.Cloth;
+    atlases: effect.species.Atlases; cloth: uint32 (H,W) RGBA, what the wings are cut from;
     light: unit vector to it, ambient, diffuse; colours: RGB 0-1 in display space of the light and of the haze.
 
     Returns the area that the tile covers, (left, top, right, bottom) in frame pixels; the tile, uint32 (h,w)
@@ -70,15 +68,16 @@ def paint(pose, resolution, frame_size, atlases, wardrobe, cloth, light, colours
     painted = np.empty((tiles.shape[1], 2), np.int64)
     painted[:, 0], painted[:, 1] = width, 0
     spans = np.empty_like(painted)
-    first_texels, levels = places_of_parts(atlas, _px_per_unit(pose, atlas) * resolution, still.facing)
+    wardrobe, first_texels, levels = room_for_parts(
+        atlas, _px_per_unit(pose, atlas) * resolution, still.facing
+    )
     shown = np.zeros(5, np.int64)
     for beat, parts in enumerate(beats):
         for part in parts.order:
-            place = slice(first_texels[part], first_texels[part + 1])
+            worn = wardrobe[first_texels[part] : first_texels[part + 1]]
             side = 1 if parts.facing[part] >= 0 else -1
             if shown[part] != side:
                 lit = still if still.facing[part] * side > 0 else parts
-                worn = wardrobe.texels[place]
                 dress_part(worn, levels[part], lit, part, atlas, cloth, pose, light, colours)
                 shown[part] = side
             _set_spans(spans, parts.outlines[part], (left, top), resolution, width)
@@ -89,7 +88,7 @@ def paint(pose, resolution, frame_size, atlases, wardrobe, cloth, light, colours
             shrink_x, shrink_y = shrinkage(atlas, part, levels[part])
             to_texels = _tile_to_texels(parts.planes[part], (left, top), resolution, shrink_x, shrink_y)
             _, mip_width, mip_height, _ = atlas.mips[part, levels[part]]
-            lay(tiles[beat], spans, to_texels, (mip_width, mip_height), wardrobe.pairs[place])
+            lay(tiles[beat], spans, to_texels, (mip_width, mip_height), worn)
     if len(beats) > 1:
         average(tiles, painted)
     return area, tiles[0], painted

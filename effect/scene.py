@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from effect.cloth import Cloth, cloth_of
+from effect.butterflies import cloth_of
 from effect.spread import carried_on
 
 
@@ -71,7 +71,7 @@ class Scene:
         return carried_on(self.foreground, self.alpha)
 
     @cached_property
-    def cloth(self) -> Cloth:
+    def cloth(self) -> NDArray[np.uint32]:
         """The same as compiled code takes it."""
         return cloth_of(self.cut_from)
 

@@ -7,12 +7,10 @@ from math import cos, floor, log2, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from effect.cloth import in_pairs
 from effect.compiled import compiled
 from effect.pixels import dress
-from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL, Atlases
+from effect.species import DORSAL, FLASH, GLOW, MIP_STEP, VENTRAL
 from effect.wings import BODY, LEFT_WINGS, ROOT_ASIDE
 
 DISPLAY_GAMMA = 2.2
@@ -33,28 +31,15 @@ class Shading(NamedTuple):
     flash: float  # iridescence
 
 
-class Wardrobe(NamedTuple):
-    """Room for the parts of one butterfly at a time, as they look in the light."""
-
-    texels: NDArray[np.uint32]  # (n,) premultiplied RGBA
-    pairs: NDArray[np.uint64]  # the same: see `effect.cloth.in_pairs`
-
-
-def wardrobe_for(atlases: Atlases) -> Wardrobe:
-    """One that holds any butterfly of these species."""
-    texels = np.empty(atlases.mips[:, :, 0, 1:3].prod(axis=2).sum(axis=1).max(), np.uint32)
-    return Wardrobe(texels, in_pairs(texels))
-
-
 @compiled
-def places_of_parts(atlas, px_per_unit, facing):  # type: ignore[no-untyped-def]
-    """Where each part begins in a wardrobe, and where the last one ends (6,), and the mip of each (5,)."""
+def room_for_parts(atlas, px_per_unit, facing):  # type: ignore[no-untyped-def]
+    """Room for all parts as they look in the light, where in it each begins (6,), and the mip of each (5,)."""
     levels, first_texels = np.zeros(5, np.int64), np.zeros(6, np.int64)
     for part in range(5):
         levels[part] = _mip_level(atlas, part, px_per_unit, facing[part])
         _, width, height, _ = atlas.mips[part, levels[part]]
         first_texels[part + 1] = first_texels[part] + width * height
-    return first_texels, levels
+    return np.empty(first_texels[5], np.uint32), first_texels, levels
 
 
 @compiled
@@ -82,15 +67,16 @@ def dress_part(worn, level, parts, part, atlas, cloth, pose, light, colours):  #
     cover = CLOTH_COVER * pose.patch_strength
     glow, flash = atlas.texels[GLOW][texels], atlas.texels[FLASH][texels]
     to_cloth = _texels_to_cloth(pose, atlas, part, shrink_x, shrink_y)
+    whole_cloth, cloth_size = cloth.reshape(-1), (cloth.shape[1], cloth.shape[0])
     look = worn, (width, height), atlas.visible[rows], face, ramp, gain, haze
-    cut = cloth.size, to_cloth, cover, 1 / atlas.mean_luma
+    cut = cloth_size, to_cloth, cover, 1 / atlas.mean_luma
     # What is None is left out of the machine code: from the rarest look, which needs everything, to the plainest.
     if shine > UNSEEN:
-        dress(*look, glow, flash, shine, shimmer, cloth.pairs, *cut)
+        dress(*look, glow, flash, shine, shimmer, whole_cloth, *cut)
     elif abs(shimmer) > UNSEEN:
-        dress(*look, None, flash, shine, shimmer, cloth.pairs, *cut)
+        dress(*look, None, flash, shine, shimmer, whole_cloth, *cut)
     elif cover > UNSEEN:
-        dress(*look, None, None, shine, shimmer, cloth.pairs, *cut)
+        dress(*look, None, None, shine, shimmer, whole_cloth, *cut)
     else:
         dress(*look, None, None, shine, shimmer, None, *cut)
 

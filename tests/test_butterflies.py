@@ -9,18 +9,19 @@ import pytest
 
 from effect.butterflies import (
     DAYLIGHT,
+    NO_CLOTH,
     NO_PATCH,
     Light,
     Patch,
     Pose,
     _recorded,
+    cloth_of,
     draw_butterflies,
     draw_butterfly,
     load_species,
     species_names,
     wing_shape,
 )
-from effect.cloth import NO_CLOTH, cloth_of
 from effect.errors import UserError
 from effect.species import SPECIES_FOLDER, _mips, read_species
 

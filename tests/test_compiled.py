@@ -42,6 +42,23 @@ def test_a_caller_is_compiled_anew_where_what_it_calls_has_changed(tmp_path: Pat
     assert run(tmp_path) == "20 0"
 
 
+def test_kept_code_for_a_class_that_is_gone_is_forgotten(tmp_path: Path):
+    code = """if True:
+        from typing import NamedTuple
+        from effect.compiled import compiled
+
+        class {0}(NamedTuple):
+            value: int
+
+        @compiled
+        def caller(given={0}(7)):
+            return given.value
+    """
+    for name in ("Old", "New"):
+        (tmp_path / "caller.py").write_text(code.format(name))
+        assert run(tmp_path) == "7 0"
+
+
 def test_code_is_kept_for_this_process_where_nothing_can_be_written(tmp_path: Path):
     (tmp_path / "called.py").write_text(CALLED.format(3))
     code = f"""if True:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from effect.butterflies import DAYLIGHT, Patch, Pose, draw_butterfly
-from effect.cloth import cloth_of, in_pairs
+from effect.butterflies import DAYLIGHT, Patch, Pose, cloth_of, draw_butterfly
 from effect.fade import EMBER_RGB, EMBER_SECONDS, KINDLE_SECONDS, darken, fade, remaining, shade
 from effect.pixels import CLOTH_BRIGHTEST, CLOTH_PATTERN, average, blend, dress, lay
 from effect.rasterize import BLOCK, _set_spans
@@ -83,10 +82,10 @@ def test_a_part_is_dressed_in_its_light(shine: float, shimmer: float, cover: flo
 
     flat_face, flat_glow, flat_flash = (packed(texture).reshape(-1) for texture in (face, glow, flash))
     sheen = flat_glow if shine else None, flat_flash if shimmer else None
-    worn = in_pairs(packed(cloth).reshape(-1)) if cover else None
+    flat_cloth = packed(cloth).reshape(-1) if cover else None
     drawn = np.full(40 * 50, 2**31, np.uint32)
     look = visible, flat_face, ramp, gain, haze, *sheen, shine, shimmer
-    dress(drawn, (50, 40), *look, worn, (70, 90), to_cloth, cover, 2.5)
+    dress(drawn, (50, 40), *look, flat_cloth, (70, 90), to_cloth, cover, 2.5)
 
     expected = dressed(*(face, glow, flash, shine, shimmer, ramp, gain, haze), *(cloth, to_cloth, cover, 2.5))
     column = np.arange(50)
@@ -97,7 +96,7 @@ def test_a_part_is_dressed_in_its_light(shine: float, shimmer: float, cover: flo
 
 def test_a_cloth_is_not_read_beside_its_pixels() -> None:
     face, nothing = packed(premultiplied(40, 50, 1)).reshape(-1), (1.0, 1.0, 1.0)
-    visible, cloth = np.tile(np.array([0, 50], np.int32), (40, 1)), in_pairs(np.zeros(4, np.uint32))
+    visible, cloth = np.tile(np.array([0, 50], np.int32), (40, 1)), np.zeros(4, np.uint32)
     look = (50, 40), visible, face, (0.0, 0.0, 0.0, 0.0, 0.0), nothing, nothing, None, None, 0.0, 0.0
     for to_cloth in (
         np.full((2, 3), np.nan),
@@ -116,7 +115,7 @@ def test_a_part_is_laid_over_a_tile() -> None:
     to_texels = np.array([[0.7, 0.2, 2.0], [-0.2, 0.8, 9.0], [1e-3, -5e-4, 1.0]])
     spans = np.tile(np.array([8, 56]), (HEIGHT, 1))
     tile = packed(below).copy()
-    lay(tile, spans, to_texels, (50, 40), in_pairs(packed(face).reshape(-1)))
+    lay(tile, spans, to_texels, (50, 40), packed(face).reshape(-1))
 
     row, column = np.mgrid[:HEIGHT, :WIDTH]
     x, y, w = np.einsum("ij,jhw->ihw", to_texels, np.stack([column, row, np.ones_like(row)]).astype(float))
@@ -131,7 +130,7 @@ def test_a_part_is_laid_over_a_tile() -> None:
 def test_edge_on_parts_do_not_read_beside_their_texture() -> None:
     rgba = premultiplied(40, 50, 1)
     rgba[:3, :3] = 0
-    texture = in_pairs(packed(rgba).reshape(-1))
+    texture = packed(rgba).reshape(-1)
     tile, spans = np.zeros((HEIGHT, WIDTH), np.uint32), np.tile(np.array([0, WIDTH]), (HEIGHT, 1))
     for to_texels in (np.full((3, 3), np.nan), np.full((3, 3), np.inf), np.zeros((3, 3)), -np.ones((3, 3))):
         lay(tile, spans, to_texels, (50, 40), texture)
