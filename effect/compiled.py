@@ -2,7 +2,7 @@
 
 Where the compiler knows that the arrays of a loop do not overlap, which `unaliased` promises it, and arrays are
 C-contiguous, indices unsigned and numbers of 32 bits, it computes 8 or 16 pixels with one instruction: several times as
-fast. Loops that look up scattered pixels are split: one finds the places, the next one looks there.
+fast. Loops that look up scattered pixels are split: one finds the places, one fetches what is there, one computes.
 
 The code of a caller holds that of what it calls, which must lie in the same folder, and numbers of other modules: where
 any of it has changed, all code of the folder is made anew. By itself numba would look at the caller's own file alone.

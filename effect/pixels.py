@@ -99,14 +99,11 @@ def _find_cut(places, fractions, first, last, line, to_cloth, cloth_size):  # ty
     end_x, end_y = F32(max(cloth_size[0] - 1.001, 0)), F32(max(cloth_size[1] - 1.001, 0))
     step_x, start_x = F32(to_cloth[0, 0]), F32(to_cloth[0, 1] * line + to_cloth[0, 2])
     step_y, start_y = F32(to_cloth[1, 0]), F32(to_cloth[1, 1] * line + to_cloth[1, 2])
-    width = I32(cloth_size[0])
+    ends, width = (end_x, end_y), I32(cloth_size[0])
     for column in range(first, last):
         along = F32(I32(column))
-        x, y = (
-            min(max(ZERO, start_x + step_x * along), end_x),
-            min(max(ZERO, start_y + step_y * along), end_y),
-        )
-        places[column], fractions[column] = _place(x, y, width)
+        x, y = start_x + step_x * along, start_y + step_y * along
+        places[column], fractions[column] = _place(x, y, ends, width)
 
 
 @unaliased
@@ -116,7 +113,7 @@ def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
     tile: uint32 (h, w) premultiplied RGBA; spans: int64 (h, 2) columns [first, last) of each row;
     to_texels: (3, 3) tile pixels -> texels, homogeneous; worn: what `dress` filled; size: its (width, height).
     """
-    last_x, last_y, width = F32(size[0] - 1.001), F32(size[1] - 1.001), I32(size[0])
+    ends, width = (F32(size[0] - 1.001), F32(size[1] - 1.001)), I32(size[0])
     step_x, step_y, step_w = F32(to_texels[0, 0]), F32(to_texels[1, 0]), F32(to_texels[2, 0])
     places, fractions, corners = _room(tile.shape[1])
     for line in range(len(spans)):
@@ -127,10 +124,9 @@ def lay(tile, spans, to_texels, size, worn):  # type: ignore[no-untyped-def]
         for column in range(first, last):
             along = F32(I32(column))
             depth = ONE / (start_w + step_w * along)
-            # Where a span is longer than the texture, its empty border is sampled. max(0, nan) is 0: nothing leads out.
-            x = min(max(ZERO, (start_x + step_x * along) * depth), last_x)
-            y = min(max(ZERO, (start_y + step_y * along) * depth), last_y)
-            places[column], fractions[column] = _place(x, y, width)
+            # Where a span is longer than the texture, its empty border is sampled.
+            x, y = (start_x + step_x * along) * depth, (start_y + step_y * along) * depth
+            places[column], fractions[column] = _place(x, y, ends, width)
         _look_up(corners, worn, places, first, last, size[0])
         for column in range(first, last):
             low, high = _between(corners, column, fractions[column])
@@ -194,10 +190,11 @@ def _room(width):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _place(x, y, width):  # type: ignore[no-untyped-def]
+def _place(x, y, ends, width):  # type: ignore[no-untyped-def]
     """The pixel above and left of a place in a picture so wide, and how far right of and below it the place lies, in
-    FRACTIONS of a pixel, packed."""
-    x, y = I32(x * FRACTIONS), I32(y * FRACTIONS)
+    FRACTIONS of a pixel, packed. ends: the largest x and y, float32: what lies farther out, or nowhere, is moved in."""
+    # max(0, nan) is 0: nothing leads out.
+    x, y = I32(min(max(ZERO, x), ends[0]) * FRACTIONS), I32(min(max(ZERO, y), ends[1]) * FRACTIONS)
     return U32((y >> I32(8)) * width + (x >> I32(8))), U32((U32(x) & BYTE) | U32((U32(y) & BYTE) << U32(8)))
 
 

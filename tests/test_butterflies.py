@@ -23,7 +23,7 @@ from effect.butterflies import (
     wing_shape,
 )
 from effect.errors import UserError
-from effect.species import SPECIES_FOLDER, _mips, read_species
+from effect.species import GROUP, SPECIES_FOLDER, _mips, read_species
 
 FRONTAL = Pose(x_px=80, y_px=80, size_px=50)
 FLYING = Pose(80, 80, 40, yaw=0.5, pitch=0.2, roll=0.3, tilt=0.7, forewing_angle=0.6, hindwing_angle=0.5)
@@ -282,9 +282,6 @@ def test_every_row_of_a_texture_knows_what_it_holds():
         assert not (holds & ~inside).any()
         assert np.array_equal(inside.any(axis=1), holds.any(axis=1))
         used = inside.any(axis=1)
-        columns_held = (
-            np.where(holds[used], columns, width).min(axis=1),
-            np.where(holds[used], columns, -1).max(axis=1),
-        )
-        length, needed = np.diff(visible[used], axis=1)[:, 0], columns_held[1] + 1 - columns_held[0]
-        assert ((length % 8 == 0) | (length == width)).all() and (length - needed < 8).all()
+        needed = width - holds[used][:, ::-1].argmax(axis=1) - holds[used].argmax(axis=1)
+        length = np.diff(visible[used], axis=1)[:, 0]
+        assert ((length % GROUP == 0) | (length == width)).all() and (length - needed < GROUP).all()

@@ -140,10 +140,8 @@ def test_a_large_picture_keeps_texture_that_fades_in_the_same_picture_at_half_th
 
     def kept(width: int, scarce: float = 0.0) -> float:
         part = width // 20
-        truth, hole = (
-            np.tile(weave(part, part, period_px=width // 50), (1, 20, 1)),
-            np.zeros((part, width), bool),
-        )
+        truth = np.tile(weave(part, part, period_px=width // 50), (1, 20, 1))
+        hole = np.zeros((part, width), bool)
         hole[part // 5 : -part // 5, part:-part] = True
         middle = slice(part // 3, -part // 3), slice(2 * part, -2 * part)
         painted = toward(np.full((26, 512, 3), 230, np.uint8), truth, hole, scarce=scarce)

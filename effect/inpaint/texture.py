@@ -36,7 +36,7 @@ FADES = 80.0  # levels by which a piece is off the likely colours, over so many 
 RELIEF_PX = 12  # the size of the surroundings over which it is uneven how far a piece is off
 RELIEF_FADES = 5.0  # levels of that unevenness that halve its texture where it is unsure what belongs there
 FINE_PX, FINE_SHARE = 1.5, 1 / 400  # what is finer, in pixels or of the longer side, does not fade ...
-LARGE_PX = 1500, 3000  # ... nor what is twice as coarse in pictures so long, which are looked at closely ...
+LARGE_PX = 1500, 3000  # ... nor, up to twice as coarse, in pictures so long, which are looked at closely ...
 GRAIN_TIMES = 3.0  # ... where the picture is scarce, no more of it than so many standard deviations of grain
 MUCH_MISSING = 0.45, 0.5  # shares of the picture between which less and less is left to go by
 BELIEF_HALVES_PX = 3  # how fast painted pixels count less with their distance to known ones
@@ -139,8 +139,8 @@ def toward(
     do, by Wiener's rule for a signal in noise; and where the picture is scarce (0 to 1, see `scarcity`), for likely
     colours are little more than a mean there. Edges that they do not have fade, the more, the more unsure it is (0 to
     1) what belongs there, see `effect.inpaint.looks.doubt`.
-    The finest texture stays, nearly as strong as it is around the hole; where the picture is scarce, little more of it
-    than its grain.
+    The finest texture stays, nearly as strong as it is around the hole, in large pictures coarser one, too; where the
+    picture is scarce, little more of it than its grain.
     """
     size = likely.shape[1::-1]
     inside = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA)
